@@ -1,0 +1,1 @@
+"""The window onto the cases: HTTP API and map."""

@@ -1,0 +1,79 @@
+"""Dependencies of the routes: the store, the page asked for, the filter of cases."""
+
+import math
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from cases.store import MOST_A_PAGE, Box, CaseFilter, CaseStore
+from cases.workflow import Workflow
+from ground.errors import BadInput
+
+
+def store(request: Request) -> CaseStore:
+    """The store of the app."""
+    found: CaseStore = request.app.state.store
+    return found
+
+
+def workflow(request: Request) -> Workflow:
+    """The workflow of the app."""
+    found: Workflow = request.app.state.workflow
+    return found
+
+
+def box(
+    bbox: Annotated[
+        str | None, Query(description="west,south,east,north in degrees; west > east crosses 180°")
+    ] = None,
+) -> Box | None:
+    """A bounding box of degrees.
+
+    Raises:
+        BadInput: not four numbers, or off the earth.
+    """
+    if bbox is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError as error:
+        raise BadInput(
+            f"bbox: {bbox!r} is not four numbers; write west,south,east,north in degrees"
+        ) from error
+    numbers = (west, south, east, north)
+    on_earth = all(map(math.isfinite, numbers)) and -180 <= west <= 180 and -180 <= east <= 180
+    if not on_earth or not -90 <= south <= north <= 90:
+        raise BadInput(
+            f"bbox: {bbox!r} is not on the earth; longitudes lie within ±180, latitudes within ±90, south first"
+        )
+    return numbers
+
+
+def wanted(
+    bbox: Annotated[Box | None, Depends(box)],
+    status: Annotated[str | None, Query(description="status of the workflow")] = None,
+    verdict: Annotated[str | None, Query(description="suspected_violation or doubt")] = None,
+    region: Annotated[str | None, Query(description="beginning of a region's code")] = None,
+    change_class: Annotated[str | None, Query(alias="class", description="change class")] = None,
+    since: Annotated[date | None, Query(alias="from", description="first day of the later scene")] = None,
+    until: Annotated[date | None, Query(description="last day of the later scene, included")] = None,
+) -> CaseFilter:
+    """What was asked for."""
+    return CaseFilter(
+        status=status,
+        verdict=verdict,
+        region=region,
+        change_class=change_class,
+        seen_from=None if since is None else datetime.combine(since, time.min, UTC),
+        seen_until=None if until is None else datetime.combine(until, time.max, UTC),
+        bbox=bbox,
+    )
+
+
+Store = Annotated[CaseStore, Depends(store)]
+Road = Annotated[Workflow, Depends(workflow)]
+Bbox = Annotated[Box | None, Depends(box)]
+Wanted = Annotated[CaseFilter, Depends(wanted)]
+Cursor = Annotated[int, Query(ge=0, le=2**53, description="`next` of the page before; 0 begins")]
+Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="rows a page")]

@@ -1,0 +1,258 @@
+"""Facts: what can be measured between each change and each cadastral layer.
+
+A fact is a number, a text, or None: unknown. It is unknown where the layer is absent or not complete, and
+where the answer depends on which day between the two scenes the ground changed. `why` keeps the reason.
+Areas are rounded to 0.001 m², distances to 0.001 m, shares to a
+millionth: noise in the last digit must not turn a verdict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from cases.layers import Catalogue, LayerData
+from ground.crs import LONLAT, crs_of, equal_area_crs, to_crs
+
+Fact = float | str | None
+SAME_M2 = 0.01
+"""Areas closer than this are one area: a hundredth of a square metre, far under the ledger's 0.01 亩."""
+FARTHEST_M = 20_003_931.0
+"""Pole to pole along a meridian: the distance to a feature that does not exist, where a layer is complete."""
+
+CHANGE_FACTS = {
+    "change_class": "change_class", "change_area_m2": "area_m2", "change_width_m": "width_m",
+    "change_probability": "probability", "change_ndvi": "ndvi_change",
+}  # fmt: skip
+"""Facts that the change brings along, and its column."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one change: `values` by fact name, and `why` a value is None."""
+
+    values: dict[str, Fact]
+    why: dict[str, str] = field(default_factory=dict)
+
+
+def measure_crs(changes: gpd.GeoDataFrame) -> CRS:
+    """The one projected CRS in which changes and layers are measured: equal-area, centered on the changes."""
+    crs = crs_of(changes.crs, "changes")
+    lonlat = to_crs(changes.geometry.to_numpy(), crs, LONLAT, "changes")
+    box = shapely.total_bounds(lonlat) if len(changes) else (0.0, 0.0, 0.0, 0.0)
+    return equal_area_crs(*map(float, box))
+
+
+def measure(
+    changes: gpd.GeoDataFrame,
+    layers: dict[str, LayerData],
+    catalogue: Catalogue,
+    advance: Callable[[str, int, int], None] = lambda _step, _done, _total: None,
+) -> dict[str, Facts]:
+    """The facts of every change by change_id; `layers` are in `measure_crs(changes)`."""
+    crs = measure_crs(changes)
+    shapes = to_crs(changes.geometry.to_numpy(), crs_of(changes.crs, "changes"), crs, "changes")
+    rows = [_of_change(row) for row in changes.itertuples()]
+    values: list[dict[str, Fact]] = [dict(facts.values) for facts in rows]
+    why: list[dict[str, str]] = [dict(facts.why) for facts in rows]
+    for done, (name, layer) in enumerate(catalogue.items()):
+        advance("facts", done, len(catalogue))
+        if name in layers:
+            results = _measure_layer(name, shapes, changes, layers[name])
+            for i, (more, reasons) in enumerate(results):
+                values[i] |= more
+                why[i] |= reasons
+            continue
+        for i in range(len(changes)):
+            values[i] |= {f"{name}_{m}": None for m in layer.measures}
+            why[i] |= {f"{name}_{m}": f"layer {name} is not in hand" for m in layer.measures}
+    return {key: Facts(values[i], why[i]) for i, key in enumerate(changes["change_id"])}
+
+
+def _of_change(row: Any) -> Facts:
+    values: dict[str, Fact] = {}
+    why: dict[str, str] = {}
+    for fact, column in CHANGE_FACTS.items():
+        value = getattr(row, column)
+        values[fact] = None if pd.isna(value) else (value if isinstance(value, str) else float(value))
+        if values[fact] is None:
+            why[fact] = f"the change has no {column}"
+    return Facts(values, why)
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Features that meet one change: the pieces inside it, their numbers and land classes."""
+
+    change: shapely.Geometry
+    pieces: NDArray[np.object_]
+    numbers: list[str | None]
+    land_classes: list[str | None]
+
+
+def covered_m2(hits: Hits) -> float:
+    """Area of the change that the features cover; where they overlap it counts once."""
+    return round(_covered(hits), 3)
+
+
+def _covered(hits: Hits) -> float:
+    return float(shapely.area(shapely.union_all(hits.pieces))) if len(hits.pieces) else 0.0
+
+
+def share(hits: Hits) -> float:
+    """The covered part of the change, 0 to 1."""
+    return round(min(1.0, _covered(hits) / float(hits.change.area)), 6)
+
+
+def count(hits: Hits) -> float:
+    """How many features share more than a border with the change."""
+    return float(len(hits.pieces))
+
+
+def dominant(hits: Hits) -> str:
+    """The land class (or number) that covers most of the change; empty where nothing does."""
+    totals: dict[str, float] = {}
+    for piece, land_class, number in zip(hits.pieces, hits.land_classes, hits.numbers, strict=True):
+        name = land_class or number or ""
+        totals[name] = totals.get(name, 0.0) + piece.area
+    return max(sorted(totals), key=lambda name: totals[name], default="")
+
+
+def numbers(hits: Hits) -> str:
+    """The numbers of the features that cover any of the change, sorted."""
+    return ", ".join(sorted({number for number in hits.numbers if number}))
+
+
+MEASURES: dict[str, Callable[[Hits], Fact]] = {
+    "m2": covered_m2, "share": share, "count": count, "dominant": dominant, "numbers": numbers,
+}  # fmt: skip
+"""Measures of what lies inside a change; `distance_m` looks outside and is written apart."""
+
+
+def _measure_layer(
+    name: str, shapes: NDArray[np.object_], changes: gpd.GeoDataFrame, data: LayerData
+) -> list[tuple[dict[str, Fact], dict[str, str]]]:
+    """(values, reasons) of each change against one layer."""
+    frame = data.frame
+    features = frame.geometry.to_numpy()
+    tree = shapely.STRtree(features)
+    found = tree.query(shapes, predicate="intersects")
+    by_change = pd.Series(found[1]).groupby(found[0]).apply(lambda s: sorted(s.tolist())).to_dict()
+    has_dates = bool(frame[["valid_from", "valid_to"]].notna().to_numpy().any())
+    results = []
+    for i, shape in enumerate(shapes):
+        days = (changes["before"].iloc[i], changes["after"].iloc[i])
+        hits = np.array(by_change.get(i, []), dtype=int)
+        values: dict[str, Fact] = {}
+        reasons: dict[str, str] = {}
+        outside = data.covers is not None and not shapely.covers(data.covers, shape)
+        for measure_name in data.layer.measures:
+            fact = f"{name}_{measure_name}"
+            if outside:
+                values[fact], reasons[fact] = (None, f"layer {name} does not cover the whole change")
+            else:
+                values[fact], reason = _dated(measure_name, shape, frame, tree, hits, days, has_dates)
+                if measure_name == "distance_m" and _beyond(values[fact], shape, data):
+                    values[fact], reason = (
+                        None,
+                        "it ends nearer to the change than its nearest feature lies",
+                    )
+                if reason:
+                    reasons[fact] = f"layer {name}: {reason}"
+        results.append((values, reasons))
+    return results
+
+
+def _beyond(distance_m: Fact, shape: shapely.Geometry, data: LayerData) -> bool:
+    """A nearer feature may lie where the layer knows nothing."""
+    if data.covers is None or not isinstance(distance_m, float):
+        return False
+    return bool(distance_m > shapely.distance(shape, shapely.boundary(data.covers)))
+
+
+def _dated(
+    name: str,
+    shape: shapely.Geometry,
+    frame: gpd.GeoDataFrame,
+    tree: shapely.STRtree,
+    hits: NDArray[np.int_],
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    has_dates: bool,
+) -> tuple[Fact, str]:
+    """A measure, if it is the same whichever day between the scenes the ground changed; else None and why."""
+    if not has_dates:
+        return _value(name, shape, frame, tree, hits, np.ones(len(frame), dtype=bool)), ""
+    if any(pd.isna(day) for day in days):
+        return (
+            None,
+            "its features have dates, but the scenes' are not known; pass --before-date and --after-date",
+        )
+    always, sometime = in_force(frame, *days)
+    low = _value(name, shape, frame, tree, hits, always)
+    high = _value(name, shape, frame, tree, hits, sometime)
+    if _same(low, high):
+        return high, ""
+    between = f"{days[0]:%Y-%m-%d} and {days[1]:%Y-%m-%d}"
+    return (None, f"it depends on the day of the change; a scene from between {between} would settle it")
+
+
+def _same(one: Fact, other: Fact) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= SAME_M2 * 1e-3 or one == other
+    return one == other
+
+
+def in_force(
+    frame: gpd.GeoDataFrame, before: pd.Timestamp, after: pd.Timestamp
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Features valid on every day from before to after, and on at least one. No date means no limit."""
+    first, last = (day.tz_convert(None).normalize() for day in (before, after))
+    begins, ends = (frame["valid_from"].astype("datetime64[s]"), frame["valid_to"].astype("datetime64[s]"))
+    begins, ends = (begins.fillna(pd.Timestamp("1700-01-01")), ends.fillna(pd.Timestamp("2200-01-01")))
+    always = (begins <= first) & (ends >= last)
+    sometime = (begins <= last) & (ends >= first)
+    return always.to_numpy(), sometime.to_numpy()
+
+
+def _value(
+    name: str,
+    shape: shapely.Geometry,
+    frame: gpd.GeoDataFrame,
+    tree: shapely.STRtree,
+    hits: NDArray[np.int_],
+    valid: NDArray[np.bool_],
+) -> Fact:
+    if name == "distance_m":
+        return _distance_m(shape, frame, tree, valid)
+    rows = hits[valid[hits]]
+    features = frame.geometry.to_numpy()[rows]
+    pieces = shapely.intersection(features, shape)
+    # A shared border is a line or a point: it covers nothing and is not a piece of a polygon layer.
+    keep = (shapely.get_dimensions(features) < 2) | (shapely.area(pieces) > SAME_M2)
+    chosen = rows[keep]
+    return MEASURES[name](
+        Hits(
+            shape,
+            pieces[keep],
+            frame["number"].iloc[chosen].tolist(),
+            frame["land_class"].iloc[chosen].tolist(),
+        )
+    )
+
+
+def _distance_m(
+    shape: shapely.Geometry, frame: gpd.GeoDataFrame, tree: shapely.STRtree, valid: NDArray[np.bool_]
+) -> float:
+    """Metres to the nearest feature in force; FARTHEST_M if there is none."""
+    if not valid.any():
+        return FARTHEST_M
+    if valid.all():
+        near = tree.query_nearest(shape, all_matches=False)
+        return round(float(shapely.distance(shape, frame.geometry.to_numpy()[near[0]])), 3)
+    return round(float(shapely.distance(frame.geometry.to_numpy()[valid], shape).min()), 3)

@@ -1,0 +1,194 @@
+"""Cadastral layers: read as layers.toml says, checked, renamed to our columns, in one CRS."""
+
+from pathlib import Path
+from typing import Annotated
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from pydantic import Field, field_validator
+from pyproj import CRS
+
+from cases.encoding import dbf_encoding
+from ground.crs import crs_of, to_crs
+from ground.errors import BadInput, one_line
+from ground.tables import Strict, load_toml, parse
+
+OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class")
+DATES = ("valid_from", "valid_to")
+MEASURE_NAMES = ("m2", "share", "distance_m", "count", "dominant", "numbers")
+EVERYWHERE, BOUNDS = "everywhere", "bounds"
+
+LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Layer(Strict):
+    """What layers.toml says of one layer."""
+
+    title: str
+    path: str
+    coverage: str
+    measures: list[str]
+    columns: dict[str, str] = {}
+    crs: str | None = None
+    encoding: str | None = None
+    table: str | None = None
+    repair: bool = False
+    note: str = ""
+
+    @field_validator("measures")
+    @classmethod
+    def _known_measures(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in MEASURE_NAMES:
+                raise ValueError(f"measure {name!r} is unknown; use {', '.join(MEASURE_NAMES)}")
+        return names
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        for name in columns:
+            if name not in OUR_COLUMNS:
+                raise ValueError(f"column {name!r} is not one of ours; use {', '.join(OUR_COLUMNS)}")
+        return columns
+
+
+Catalogue = dict[str, Layer]
+
+
+class LayerData(Strict):
+    """A layer in hand. `frame` has OUR_COLUMNS and polygons, lines or points; `covers` is None for everywhere."""
+
+    model_config = Strict.model_config | {"arbitrary_types_allowed": True}
+    layer: Layer
+    frame: gpd.GeoDataFrame
+    covers: shapely.Geometry | None
+    repaired: int = 0
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """The layers of a layers.toml.
+
+    Raises:
+        BadInput: a typo, with file and key.
+    """
+    catalogue: Catalogue = parse(dict[LayerName, Layer], load_toml(path), path)
+    return catalogue
+
+
+def read_layers(catalogue: Catalogue, folder: Path, crs: CRS) -> dict[str, LayerData]:
+    """Every layer of a catalogue, in `crs`; paths are relative to `folder`."""
+    return {name: read_layer(layer, folder, crs) for name, layer in catalogue.items()}
+
+
+def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
+    """One layer.
+
+    Raises:
+        BadInput: absent, unreadable, without CRS or column, or with an empty or invalid geometry.
+        UnknownDatum: its datum cannot be turned into that of `crs`.
+    """
+    path = folder / layer.path
+    raw = _read_file(path, layer)
+    source = _crs_of_layer(raw, layer, path)
+    geometries, repaired = _checked(raw, layer, path)
+    columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
+    for name in OUR_COLUMNS:
+        columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
+    # Our own definition of the CRS is exact in x and y; geopandas would transform by ballpark.
+    moved = to_crs(geometries, source, crs, str(path))
+    frame = gpd.GeoDataFrame(columns, geometry=list(moved), crs=crs, index=pd.RangeIndex(len(raw)))
+    return LayerData(layer=layer, frame=frame, covers=_coverage(layer, frame, folder, crs), repaired=repaired)
+
+
+def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
+    if not path.exists():
+        raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
+    try:
+        if path.suffix.lower() in {".parquet", ".geoparquet"}:
+            return gpd.read_parquet(path)
+        encoding = layer.encoding or (dbf_encoding(path) if path.suffix.lower() == ".shp" else None)
+        frame = pyogrio.read_dataframe(path, layer=layer.table, encoding=encoding, on_invalid="ignore")
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
+        raise BadInput(
+            f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
+        ) from error
+    except (UnicodeDecodeError, LookupError) as error:
+        raise BadInput(
+            f"{path}: its text is not {layer.encoding or 'UTF-8 or GBK'} ({one_line(error, 100)}); "
+            "set `encoding` in layers.toml"
+        ) from error
+    except ValueError as error:
+        raise BadInput(
+            f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
+        ) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise BadInput(f"{path}: holds no geometry; give a layer of polygons, lines or points")
+    return frame
+
+
+def _crs_of_layer(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> CRS:
+    if layer.crs:
+        return crs_of(layer.crs, f"layers.toml: {path.name}: crs")
+    if raw.crs is None:
+        raise BadInput(
+            f'{path}: has no coordinate system; set `crs = "EPSG:4490"` (the true one) in layers.toml'
+        )
+    return crs_of(raw.crs, str(path))
+
+
+def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarray, int]:
+    """The geometries in two dimensions; invalid ones repaired if the layer allows, else an error."""
+    shapes = shapely.force_2d(raw.geometry.to_numpy())
+    bad = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~shapely.is_valid(shapes)
+    if not bad.any():
+        return shapes, 0
+    row = int(np.argmax(bad))
+    if not layer.repair:
+        shape = shapes[row]
+        why = "empty" if shape is None or shape.is_empty else f"invalid ({shapely.is_valid_reason(shape)})"
+        raise BadInput(
+            f"{path}: the geometry of feature {row + 1} of {len(raw)} is {why}, {int(bad.sum())} in all; "
+            "mend the layer, or set `repair = true` for it in layers.toml"
+        )
+    shapes = np.where(shapely.is_missing(shapes), shapely.Point(), shapes)
+    mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
+    shapes[bad] = mended
+    return shapes, int(bad.sum())
+
+
+def _column(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd.Series:
+    if theirs not in raw.columns:
+        have = ", ".join(c for c in raw.columns if c != raw.geometry.name)
+        raise BadInput(
+            f"{path}: has no column {theirs!r} (it has {have or 'none'}); mend `columns` in layers.toml"
+        )
+    values = raw[theirs].reset_index(drop=True)
+    if not is_date:
+        return values.map(lambda v: None if pd.isna(v) else str(v)).astype(object)
+    try:
+        return pd.Series([_day(v) for v in values], dtype="datetime64[s]")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadInput(
+            f"{path}: column {theirs!r} holds no date ({one_line(error, 100)}); write 2020-08-04 or 20200804"
+        ) from error
+
+
+def _day(value: object) -> pd.Timestamp:
+    """A day from a date, a time, 20200804, 2020-08-04 or 2020/8/4; empty text is unknown."""
+    if value is None or value == "" or (not isinstance(value, str) and pd.isna(value)):
+        return pd.NaT
+    text = str(int(value)) if isinstance(value, (int, float)) else value
+    stamp = pd.Timestamp(text)
+    return (stamp.tz_localize(None) if stamp.tzinfo else stamp).normalize()
+
+
+def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> shapely.Geometry | None:
+    if layer.coverage == EVERYWHERE:
+        return None
+    if layer.coverage == BOUNDS:
+        return shapely.box(*frame.total_bounds) if len(frame) else shapely.Polygon()
+    area = Layer(title=f"coverage of {layer.title}", path=layer.coverage, coverage=EVERYWHERE, measures=[])
+    return shapely.union_all(read_layer(area, folder, crs).frame.geometry.to_numpy())

@@ -1,0 +1,47 @@
+"""Where changes come from: the scenes and the pair that run.json beside them tells of, and the layers' hashes."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cases.layers import Catalogue
+from ground.errors import BadInput
+from ground.files import sha256
+
+RUN_JSON = "run.json"
+
+
+def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The scenes and the pair that run.json beside the changes tells of, if it is theirs."""
+    beside = changes.with_name(RUN_JSON)
+    if not beside.is_file():
+        return [], {}
+    try:
+        run = json.loads(beside.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{beside}: is not JSON ({error}); run `tiankan detect` again") from error
+    if pairs and run.get("pair_id") not in pairs:
+        return [], {}
+    scenes = []
+    for entry in run["inputs"].values():
+        west, south, east, north = entry["bbox"]
+        acquired = entry["acquired_utc"]
+        scenes.append(
+            {
+                "id": entry["id"], "name": entry["name"], "sensor": entry["sensor"],
+                "acquired": datetime.fromisoformat(acquired) if acquired else None,
+                "gsd_m": entry["gsd_m"], "href": entry["source"],
+                "west": west, "south": south, "east": east, "north": north,
+            }
+        )  # fmt: skip
+    pair = {
+        "id": run["pair_id"], "before_scene": scenes[0]["id"], "after_scene": scenes[1]["id"], "made": run,
+    }  # fmt: skip
+    return scenes, pair
+
+
+def layer_hashes(layers: Path, catalogue: Catalogue) -> dict[str, str]:
+    """sha256 of layers.toml and of every layer file: what a judgement rests on."""
+    files = [layers, *(layers.parent / layer.path for layer in catalogue.values())]
+    return {str(file.relative_to(layers.parent)): sha256(file) for file in files if file.is_file()}

@@ -1,0 +1,47 @@
+"""Cases as rows and sheets for people: the same words on the terminal and through the API."""
+
+from typing import Any
+
+from cases.records import Case
+
+M2_PER_MU = 2000 / 3
+"""Square metres in one 亩."""
+
+
+def mu(area_m2: float) -> float:
+    """亩, with the two decimals of the area ledger."""
+    return round(area_m2 / M2_PER_MU, 2)
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """A line of a list."""
+    return {
+        "serial": case.serial,
+        "id": case.id,
+        "status": case.status,
+        "verdict": case.verdict,
+        "rule": case.rule_id,
+        "change_class": case.change_class,
+        "area_m2": round(case.area_m2, 2),
+        "area_mu": mu(case.area_m2),
+        "region": case.region,
+        "missing": case.missing,
+        "proof": case.proof,
+    }
+
+
+def case_sheet(case: Case) -> dict[str, Any]:
+    """All that is known of a case, without its history and geometry."""
+    return case_row(case) | {
+        "basis": case.basis,
+        "seen": case.seen,
+        "facts": case.facts,
+        "held": case.held,
+        "change_id": case.change_id,
+        "before": case.before,
+        "after": case.after,
+        "bbox": list(case.bbox),
+        "opened": case.opened,
+        "rulebook": case.rulebook,
+        "version": case.version,
+    }

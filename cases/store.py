@@ -1,0 +1,296 @@
+"""The ledger of changes, judgements, cases and events, behind any SQLAlchemy URL; SQLite by default."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Engine, Select, create_engine, event, func, inspect, select, text, update
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+
+from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
+from cases.tables import Base, CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
+from cases.workflow import Workflow, check_evidence, check_move
+from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound, one_line
+from ground.files import cannot_write
+
+MOST_A_PAGE = 1000
+Box = tuple[float, float, float, float]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseFilter:
+    """Which cases; None asks nothing. `region` is a prefix; `bbox` is west, south, east, north in degrees."""
+
+    status: str | None = None
+    region: str | None = None
+    change_class: str | None = None
+    verdict: str | None = None
+    seen_from: datetime | None = None
+    seen_until: datetime | None = None
+    bbox: Box | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows, how many there are in all, and the serial to go on after (None: that was the end)."""
+
+    items: list[T]
+    total: int
+    next_after: int | None
+
+
+def open_store(url: str, create: bool = True) -> "CaseStore":
+    """A store; a plain path means SQLite. With `create`, a new database gets its folder and tables.
+
+    Raises:
+        BadInput: the URL means nothing, the file is no database, or it belongs to another program.
+    """
+    full = url if "://" in url else f"sqlite:///{url}"
+    try:
+        engine = create_engine(full)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise BadInput(
+            f"--db: {url!r} is not a database URL ({one_line(error, 120)}); write sqlite:///cases.db"
+        ) from error
+    if engine.dialect.name == "sqlite":
+        _prepare_file(engine, create)
+        event.listen(engine, "connect", _tune_sqlite)
+    store = CaseStore(engine)
+    with store._faults():
+        present = set(inspect(engine).get_table_names())
+        if not present and not create:
+            raise BadInput(f"--db: {url} holds no cases yet; fill it with `tiankan run`")
+        if present and not present >= set(Base.metadata.tables):
+            raise BadInput(f"--db: {url} holds tables of another program; give a new file")
+        if not present:
+            Base.metadata.create_all(engine)
+    return store
+
+
+def _prepare_file(engine: Engine, create: bool) -> None:
+    name = engine.url.database
+    if not name or name == ":memory:":
+        return
+    path = Path(name)
+    if not create and not path.is_file():
+        raise BadInput(f"--db: there is no database {path}; make it with `tiankan run` or `tiankan judge`")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class CaseStore:
+    """Reads and moves cases; `cases.ledger` adds to it. Every method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            why = one_line(error.orig or error, 160)
+            if "full" in why or "disk I/O" in why:
+                raise CannotWrite(
+                    f"{self.engine.url}: nothing was saved ({why}); free some space, then run again"
+                ) from error
+            raise BadInput(
+                f"{self.engine.url}: the database cannot be used ({why}); check its path, folder and rights"
+            ) from error
+        except DatabaseError as error:
+            if "not a database" in str(error.orig):
+                raise BadInput(
+                    f"{self.engine.url}: is not a database ({error.orig}); give a new file"
+                ) from error
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """All or nothing; faults of the database leave as one sentence."""
+        with self._faults(), Session(self.engine) as session, session.begin():
+            yield session
+
+    def is_alive(self) -> bool:
+        """Whether the database answers."""
+        with self.transaction() as session:
+            return bool(session.execute(text("SELECT 1")).scalar_one() == 1)
+
+    def cases(self, wanted: CaseFilter, *, after: int = 0, limit: int = 100) -> Page[Case]:
+        """Cases in the order they were opened, from the first after serial `after`.
+
+        A serial is never given twice nor changed: a page repeats nothing and loses nothing, whatever is
+        opened or moved meanwhile.
+        """
+        query = _filtered(select(CaseRow), wanted)
+        with self.transaction() as session:
+            total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            ordered = query.where(CaseRow.serial > after).order_by(CaseRow.serial).limit(limit + 1)
+            rows = [case_of(row) for row in session.scalars(ordered)]
+        return _page(rows, total, limit)
+
+    def case(self, case_id: str) -> Case:
+        """One case.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self.transaction() as session:
+            return case_of(_row_of(session, case_id))
+
+    def events(self, case_id: str) -> list[Event]:
+        """The history of a case, oldest first."""
+        with self.transaction() as session:
+            _row_of(session, case_id)
+            rows = session.scalars(
+                select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.serial)
+            )
+            return [event_of(row) for row in rows]
+
+    def move(
+        self,
+        case_id: str,
+        to: str,
+        workflow: Workflow,
+        *,
+        actor: str,
+        role: str,
+        evidence: dict[str, str] | None = None,
+        at: datetime | None = None,
+    ) -> Case:
+        """The case moved by a named person, its event added in the same transaction.
+
+        Raises:
+            NotFound, IllegalMove: no such case; not allowed; something lacking; or somebody moved it meanwhile.
+        """
+        given = evidence or {}
+        check_evidence(workflow, given)
+        with self.transaction() as session:
+            row = _row_of(session, case_id)
+            held = row.held | given
+            check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=held)
+            origin, version = row.status, row.version
+            moved = session.execute(
+                update(CaseRow)
+                .where(CaseRow.id == case_id, CaseRow.version == version)
+                .values(status=to, held=held, version=version + 1)
+            )
+            if moved.rowcount != 1:  # type: ignore[attr-defined]
+                raise IllegalMove(f"case {case_id} was moved by somebody else just now; read it again")
+            session.add(
+                EventRow(
+                    case_id=case_id,
+                    at=at or datetime.now(UTC),
+                    kind="moved",
+                    actor=actor.strip(),
+                    role=role,
+                    from_status=origin,
+                    to_status=to,
+                    reason=given.get("reason", ""),
+                    evidence=given,
+                )
+            )
+            session.flush()
+            session.refresh(row)
+            return case_of(row)
+
+    def changes(self, *, after: int = 0, limit: int = 1000, bbox: Box | None = None) -> Page[ChangeRecord]:
+        """Changes in the order they came, with their latest judgement and case."""
+        found = select(ChangeRow.serial).where(*_meets(bbox))
+        query = (
+            select(ChangeRow, JudgementRow, CaseRow)
+            .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
+            .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
+            .where(*_meets(bbox), ChangeRow.serial > after)
+            .order_by(ChangeRow.serial)
+            .limit(limit + 1)
+        )
+        with self.transaction() as session:
+            total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+            rows = [change_of(change, judgement, case) for change, judgement, case in session.execute(query)]
+        return _page(rows, total, limit)
+
+    def scenes(self) -> list[SceneRecord]:
+        """Every scene, by date, then name."""
+        with self.transaction() as session:
+            rows = session.scalars(select(SceneRow).order_by(SceneRow.acquired, SceneRow.name))
+            return [_scene_of(row) for row in rows]
+
+    def pairs(self) -> list[dict[str, str]]:
+        """Every pair: its id and the ids of its two scenes."""
+        with self.transaction() as session:
+            rows = session.scalars(select(PairRow).order_by(PairRow.id))
+            return [{"id": r.id, "before_scene": r.before_scene, "after_scene": r.after_scene} for r in rows]
+
+    def scene(self, scene_id: str) -> SceneRecord:
+        """One scene.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self.transaction() as session:
+            row = session.get(SceneRow, scene_id)
+            if row is None:
+                raise NotFound(f"no scene has the id {scene_id!r}; GET /scenes lists them")
+            return _scene_of(row)
+
+
+def _page(rows: list[T], total: int, limit: int) -> Page[T]:
+    more = len(rows) > limit
+    kept = rows[:limit]
+    return Page(kept, total, kept[-1].serial if more else None)  # type: ignore[attr-defined]
+
+
+def _row_of(session: Session, case_id: str) -> CaseRow:
+    row = session.scalar(select(CaseRow).where(CaseRow.id == case_id))
+    if row is None:
+        raise NotFound(f"no case has the id {case_id!r}; `tiankan cases list` shows them")
+    return row
+
+
+def _scene_of(row: SceneRow) -> SceneRecord:
+    box = (row.west, row.south, row.east, row.north)
+    return SceneRecord(
+        id=row.id, name=row.name, sensor=row.sensor, acquired=row.acquired, gsd_m=row.gsd_m, href=row.href, bbox=box
+    )  # fmt: skip
+
+
+def _filtered(query: Select[Any], wanted: CaseFilter) -> Select[Any]:
+    query = query.join(ChangeRow, CaseRow.change_id == ChangeRow.id)
+    query = query.join(JudgementRow, CaseRow.judgement_id == JudgementRow.id)
+    if wanted.status is not None:
+        query = query.where(CaseRow.status == wanted.status)
+    if wanted.region is not None:
+        query = query.where(ChangeRow.region.startswith(wanted.region, autoescape=True))
+    if wanted.change_class is not None:
+        query = query.where(ChangeRow.change_class == wanted.change_class)
+    if wanted.verdict is not None:
+        query = query.where(JudgementRow.verdict == wanted.verdict)
+    if wanted.seen_from is not None:
+        query = query.where(ChangeRow.after >= wanted.seen_from)
+    if wanted.seen_until is not None:
+        query = query.where(ChangeRow.after <= wanted.seen_until)
+    return query.where(*_meets(wanted.bbox))
+
+
+def _meets(bbox: Box | None) -> list[Any]:
+    """Boxes that share a point; a box whose west is greater than its east crosses the antimeridian."""
+    if bbox is None:
+        return []
+    west, south, east, north = bbox
+    across = (ChangeRow.west <= east) & (ChangeRow.east >= west)
+    if west > east:
+        across = (ChangeRow.west <= east) | (ChangeRow.east >= west)
+    return [across, ChangeRow.south <= north, ChangeRow.north >= south]

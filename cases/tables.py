@@ -1,0 +1,175 @@
+"""Database tables: scenes, pairs, changes, judgements, cases and their events; one model for any SQLAlchemy URL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import shapely
+from sqlalchemy import (
+    DDL,
+    JSON,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    event,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware time, kept as UTC without a zone, which every database can sort."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        del dialect
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class LonLat(TypeDecorator[Any]):
+    """A shapely geometry in degrees of WGS 84, kept as WKB."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        """To the database."""
+        del dialect
+        return None if value is None else shapely.to_wkb(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From the database."""
+        del dialect
+        return None if value is None else shapely.from_wkb(value)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class SceneRow(Base):
+    """One scene by the hash of its contents; `href` is its item or image on this machine."""
+
+    __tablename__ = "scene"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str]
+    sensor: Mapped[str]
+    acquired: Mapped[datetime | None]
+    gsd_m: Mapped[float]
+    href: Mapped[str]
+    west: Mapped[float]
+    south: Mapped[float]
+    east: Mapped[float]
+    north: Mapped[float]
+
+
+class PairRow(Base):
+    """Two scenes compared; `made` is run.json as it was."""
+
+    __tablename__ = "pair"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    before_scene: Mapped[str] = mapped_column(ForeignKey("scene.id"))
+    after_scene: Mapped[str] = mapped_column(ForeignKey("scene.id"))
+    made: Mapped[dict[str, Any]]
+
+
+class ChangeRow(Base):
+    """One polygon of change, with its box for quick search."""
+
+    __tablename__ = "change"
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(16), unique=True)
+    pair_id: Mapped[str] = mapped_column(String(16), index=True)
+    before: Mapped[datetime | None]
+    after: Mapped[datetime | None]
+    change_class: Mapped[str] = mapped_column(index=True)
+    probability: Mapped[float | None]
+    ndvi_change: Mapped[float | None]
+    area_m2: Mapped[float]
+    width_m: Mapped[float]
+    region: Mapped[str] = mapped_column(default="", index=True)
+    geometry: Mapped[Any] = mapped_column(LonLat)
+    west: Mapped[float] = mapped_column(Float, index=True)
+    south: Mapped[float]
+    east: Mapped[float]
+    north: Mapped[float]
+    judgement_id: Mapped[str | None] = mapped_column(String(16))
+    """The latest judgement."""
+
+
+class JudgementRow(Base):
+    """What a rulebook said of a change, with all the facts it was shown. Never altered; a new one is added."""
+
+    __tablename__ = "judgement"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    change_id: Mapped[str] = mapped_column(ForeignKey("change.id"), index=True)
+    judged: Mapped[datetime]
+    verdict: Mapped[str]
+    rule_id: Mapped[str]
+    basis: Mapped[str]
+    rulebook: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    seen: Mapped[dict[str, Any]]
+    missing: Mapped[dict[str, Any]]
+    proof: Mapped[str]
+    layers: Mapped[dict[str, Any]]
+
+
+class CaseRow(Base):
+    """One enforcement file. `held` is the evidence in hand; `version` counts its moves."""
+
+    __tablename__ = "enforcement_case"
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(24), unique=True)
+    change_id: Mapped[str] = mapped_column(ForeignKey("change.id"), unique=True)
+    judgement_id: Mapped[str] = mapped_column(ForeignKey("judgement.id"))
+    status: Mapped[str] = mapped_column(index=True)
+    opened: Mapped[datetime]
+    held: Mapped[dict[str, Any]]
+    version: Mapped[int]
+    change: Mapped[ChangeRow] = relationship(lazy="joined", innerjoin=True)
+    judgement: Mapped[JudgementRow] = relationship(lazy="joined", innerjoin=True)
+
+
+class EventRow(Base):
+    """One line of a case's history: added, never changed (the database refuses)."""
+
+    __tablename__ = "event"
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    actor: Mapped[str]
+    role: Mapped[str]
+    from_status: Mapped[str]
+    to_status: Mapped[str]
+    reason: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+
+
+Index("change_box", ChangeRow.west, ChangeRow.east, ChangeRow.south, ChangeRow.north)
+
+_REFUSALS = [
+    f"CREATE TRIGGER {table}_is_never_{verb}d BEFORE {verb.upper()} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, '{table}: rows are added, never changed'); END"
+    for table in ("event", "judgement")
+    for verb in ("update", "delete")
+]
+for _row in (EventRow, JudgementRow):
+    for _ddl in (text for text in _REFUSALS if f" ON {_row.__tablename__} " in text):
+        _refusal = DDL(_ddl)  # type: ignore[no-untyped-call]
+        event.listen(_row.__table__, "after_create", _refusal.execute_if(dialect="sqlite"))

@@ -1,0 +1,127 @@
+"""The workflow: which moves a case may make, read from workflow.toml; what a move needs, decided here."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from cases.rules import NEED_A_PERSON, Verdict
+from ground.errors import IllegalMove
+from ground.tables import Strict, load_toml, parse
+
+WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
+MACHINE = "tiankan"
+"""The actor of what the software does by itself. It may open and judge; it has no moves."""
+
+PENALTY = {"notice", "hearing", "decision", "served", "court", "executed"}
+LOCK = {"field_evidence", "two_officers", "legal_audit"}
+"""The clue–penalty lock: what must be in hand before anything of PENALTY."""
+
+
+class Move(Strict):
+    """One arrow: from these statuses to that one, by one of these roles, with these kinds of evidence in hand."""
+
+    origins: list[str] = Field(alias="from", min_length=1)
+    to: str
+    roles: list[str] = Field(alias="role", min_length=1)
+    needs: list[str] = []
+
+
+class Workflow(Strict):
+    """All moves, and where a case of each verdict begins."""
+
+    effective_from: date
+    start: dict[Verdict, str]
+    evidence: dict[str, str]
+    moves: list[Move] = Field(alias="move", min_length=1)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "Workflow":
+        if set(self.start) != NEED_A_PERSON:
+            raise ValueError(f"start must name a status for each of {', '.join(sorted(NEED_A_PERSON))}")
+        reachable = set(self.start.values()) | {move.to for move in self.moves}
+        for move in self.moves:
+            for origin in move.origins:
+                if origin not in reachable:
+                    raise ValueError(
+                        f"the move to {move.to!r} starts at {origin!r}, where no case ever comes"
+                    )
+            for need in move.needs:
+                if need not in self.evidence:
+                    raise ValueError(
+                        f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
+                        f"({', '.join(self.evidence)})"
+                    )
+            self._check_lock(move)
+        return self
+
+    def _check_lock(self, move: Move) -> None:
+        entered = move.to in {"notice", "decision"} or (
+            move.to in PENALTY and not set(move.origins) <= PENALTY
+        )
+        lacking = LOCK - set(move.needs)
+        if entered and lacking:
+            raise ValueError(
+                f"the move to {move.to!r} must need {', '.join(sorted(lacking))}: a clue is no proof"
+            )
+
+    @property
+    def statuses(self) -> list[str]:
+        """Every status a case can have, in the order of the file."""
+        return list(dict.fromkeys([*self.start.values(), *(move.to for move in self.moves)]))
+
+    def from_status(self, status: str) -> list[Move]:
+        """The moves that leave a status."""
+        return [move for move in self.moves if status in move.origins]
+
+
+def load_workflow(path: Path = WORKFLOW_TOML) -> Workflow:
+    """The workflow of a file.
+
+    Raises:
+        BadInput: a typo with file and key, or a road that reaches a penalty on a clue alone.
+    """
+    workflow: Workflow = parse(Workflow, load_toml(path), path)
+    return workflow
+
+
+def check_move(
+    workflow: Workflow, case_id: str, status: str, to: str, *, actor: str, role: str, held: dict[str, str]
+) -> None:
+    """Nothing, if this person may make this move with what is in hand.
+
+    Raises:
+        IllegalMove: and what is possible instead, or what is lacking.
+    """
+    if not actor.strip() or actor.strip().lower() == MACHINE:
+        raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
+    onward = workflow.from_status(status)
+    to_there = [move for move in onward if move.to == to]
+    if not to_there:
+        ways = ", ".join(dict.fromkeys(move.to for move in onward)) or "nowhere, its road has ended"
+        raise IllegalMove(f"case {case_id} cannot go from {status} to {to}; from here it can go to: {ways}")
+    step = next((move for move in to_there if role in move.roles), None)
+    if step is None:
+        roles = ", ".join(dict.fromkeys(r for move in to_there for r in move.roles))
+        raise IllegalMove(f"case {case_id}: role {role!r} may not move it from {status} to {to}; {roles} may")
+    lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not held.get(n, "").strip()]
+    if lacking:
+        raise IllegalMove(f"case {case_id} cannot go to {to} without {', '.join(lacking)}")
+    if "two_officers" in step.needs:
+        names = {name.strip().lower() for name in held["two_officers"].split(";") if name.strip()}
+        if len(names) < 2:
+            raise IllegalMove(
+                f"case {case_id} cannot go to {to}: two_officers {held['two_officers']!r} does not name two "
+                "people; write both names separated by a semicolon"
+            )
+
+
+def check_evidence(workflow: Workflow, evidence: dict[str, str]) -> None:
+    """Nothing, if every kind of evidence is one the workflow knows and refers to something."""
+    for kind, reference in evidence.items():
+        if kind not in workflow.evidence:
+            raise IllegalMove(f"evidence {kind!r} is unknown; use one of {', '.join(workflow.evidence)}")
+        if not reference.strip():
+            raise IllegalMove(
+                f"evidence {kind!r} refers to nothing; give a document number, file or sentence"
+            )

@@ -1,0 +1,288 @@
+"""The verbs of Tiankan, one step each; each may be run again and adds nothing twice."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import terminal
+from ground.errors import BadInput, TiankanError
+from settings import Settings
+
+# QGIS and Debian shells set these for another PROJ; rasterio's own data is the only one that fits it.
+for _name in ("PROJ_DATA", "PROJ_LIB"):
+    os.environ.pop(_name, None)
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="From two satellite scenes to enforcement cases.",
+)  # fmt: skip
+scenes_app = typer.Typer(no_args_is_help=True, help="Scenes: what was photographed, when, by which sensor.")
+cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move.")
+app.add_typer(scenes_app, name="scenes")
+app.add_typer(cases_app, name="cases")
+
+Before = Annotated[Path, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item.")]
+After = Annotated[Path, typer.Option("--after", help="Later scene: GeoTIFF or STAC Item.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for change.tif, changes.gpkg and run.json.")]
+DetectorName = Annotated[str, typer.Option("--detector", help="auto, irmad or cva.")]
+Threshold = Annotated[float, typer.Option("--threshold", help="Probability from which on it is change.")]
+MinArea = Annotated[
+    float | None, typer.Option("--min-area", min=0.0, help="Smallest change, m² (default: the sensor's).")
+]
+SensorName = Annotated[str | None, typer.Option("--sensor", help="Sensor of both scenes, see sensors.toml.")]
+BeforeSensor = Annotated[str | None, typer.Option("--before-sensor", help="Sensor of the earlier scene.")]
+AfterSensor = Annotated[str | None, typer.Option("--after-sensor", help="Sensor of the later scene.")]
+BeforeDate = Annotated[str | None, typer.Option("--before-date", help="When it was acquired: 2015-08-31.")]
+AfterDate = Annotated[str | None, typer.Option("--after-date", help="When it was acquired: 2020-08-04.")]
+Layers = Annotated[Path, typer.Option("--layers", help="layers.toml: which cadastral layers, and where.")]
+Rules = Annotated[Path | None, typer.Option("--rules", help="Rulebook file or folder (default: national).")]
+Region = Annotated[str, typer.Option("--region", help="Code of the administrative region of the changes.")]
+Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+
+def _options(
+    detector: str,
+    threshold: float,
+    smallest: float | None,
+    sensors: tuple[str | None, str | None, str | None],
+    dates: tuple[str | None, str | None],
+) -> Any:
+    from pipeline import DetectOptions
+
+    both, before, after = sensors
+    return DetectOptions(
+        detector=detector, threshold=threshold, smallest_m2=smallest, before_sensor=before or both,
+        after_sensor=after or both, before_date=dates[0], after_date=dates[1],
+    )  # fmt: skip
+
+
+@scenes_app.command("list")
+def scenes_list(folder: Path, json: Json = False) -> None:
+    """The scenes whose STAC Items lie below FOLDER."""
+    from imagery.catalog import list_scenes
+
+    terminal.show(list_scenes(folder), f"Scenes below {folder}", json)
+
+
+@scenes_app.command("add")
+def scenes_add(
+    file: Path,
+    to: Annotated[Path, typer.Option("--to", help="Folder of the catalog.")],
+    sensor: SensorName = None,
+    date: Annotated[str | None, typer.Option("--date", help="When it was acquired.")] = None,
+    cog: Annotated[bool, typer.Option("--cog", help="Store a Cloud-Optimized copy in the folder.")] = False,
+    json: Json = False,
+) -> None:
+    """Describe FILE by a STAC Item in a catalog folder."""
+    from imagery.catalog import add_scene
+
+    terminal.show([add_scene(file, to, sensor, date, cog)], f"Added to {to}", json)
+
+
+@app.command()
+def detect(
+    before: Before,
+    after: After,
+    out: Out,
+    detector: DetectorName = "auto",
+    threshold: Threshold = 0.5,
+    min_area: MinArea = None,
+    sensor: SensorName = None,
+    before_sensor: BeforeSensor = None,
+    after_sensor: AfterSensor = None,
+    before_date: BeforeDate = None,
+    after_date: AfterDate = None,
+    json: Json = False,
+) -> None:
+    """Two scenes → change map, polygons of change and run.json."""
+    from pipeline import detect as run_detect
+
+    sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
+    options = _options(detector, threshold, min_area, sensors, dates)
+    with terminal.progress() as advance:
+        made = run_detect(before, after, out, options, advance)
+    terminal.show_run(made, out, json)
+
+
+@app.command()
+def judge(
+    changes: Annotated[Path, typer.Option("--changes", help="changes.gpkg, as `detect` writes it.")],
+    layers: Layers,
+    db: Db = None,
+    rules: Rules = None,
+    region: Region = "",
+    json: Json = False,
+) -> None:
+    """Changes × cadastral layers × rulebook → judgements and cases."""
+    import pipeline
+
+    folder = rules or pipeline.RULEBOOKS
+    with terminal.progress() as advance:
+        judged = pipeline.judge_changes(changes, layers, db or Settings().db, folder, region, advance)
+    terminal.show_judged(judged.rows(), pipeline.judged_summary(judged, layers, folder), json)
+
+
+@app.command()
+def run(
+    before: Before,
+    after: After,
+    layers: Layers,
+    out: Out,
+    db: Db = None,
+    rules: Rules = None,
+    region: Region = "",
+    detector: DetectorName = "auto",
+    threshold: Threshold = 0.5,
+    min_area: MinArea = None,
+    sensor: SensorName = None,
+    before_sensor: BeforeSensor = None,
+    after_sensor: AfterSensor = None,
+    before_date: BeforeDate = None,
+    after_date: AfterDate = None,
+    json: Json = False,
+) -> None:
+    """The whole chain: two scenes and a cadastre → cases."""
+    import pipeline
+
+    sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
+    options = _options(detector, threshold, min_area, sensors, dates)
+    folder = rules or pipeline.RULEBOOKS
+    with terminal.progress() as advance:
+        made, judged = pipeline.run(
+            before, after, layers, db or Settings().db, out, options, folder, region, advance
+        )
+    if json:
+        terminal.print_json(made | {"judgements": judged.rows()})
+        return
+    terminal.show_run(made, out, False)
+    terminal.show_judged(judged.rows(), made["judged"], False)
+
+
+@cases_app.command("list")
+def cases_list(
+    db: Db = None,
+    status: Annotated[str | None, typer.Option(help="Only this status.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="Only this verdict.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
+    change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    json: Json = False,
+) -> None:
+    """Cases in the order they were opened."""
+    from cases.show import case_row
+    from cases.store import CaseFilter, open_store
+
+    wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
+    page = open_store(db or Settings().db, create=False).cases(wanted, after=after, limit=limit)
+    more = f" Next page: --after {page.next_after}" if page.next_after else ""
+    terminal.show(
+        [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"
+    )
+
+
+@cases_app.command("show")
+def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
+    """One case: its change, rule, facts, missing proof and history."""
+    from cases.show import case_sheet
+    from cases.store import open_store
+
+    store = open_store(db or Settings().db, create=False)
+    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
+    rows = [
+        {
+            "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,
+            "from": e.from_status, "to": e.to_status, "reason": e.reason, "evidence": e.evidence,
+        }
+        for e in history
+    ]  # fmt: skip
+    if json:
+        terminal.print_json(sheet | {"events": rows})
+        return
+    terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
+    terminal.show(rows, "History", False)
+
+
+@cases_app.command("move")
+def cases_move(
+    case_id: str,
+    to: Annotated[str, typer.Option("--to", help="The status to move to, see workflow.toml.")],
+    actor: Annotated[str, typer.Option("--actor", help="Name of the person who moves it.")],
+    role: Annotated[str, typer.Option("--role", help="county, city, province or legal.")],
+    evidence: Annotated[
+        list[str] | None, typer.Option("--evidence", help="kind=reference; may be repeated.")
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Move a case on its road, as a named person, with what is in hand."""
+    from cases.show import case_row
+    from cases.store import open_store
+    from cases.workflow import load_workflow
+
+    store = open_store(db or Settings().db, create=False)
+    case = store.move(
+        case_id, to, load_workflow(), actor=actor, role=role, evidence=dict(map(_pair, evidence or []))
+    )
+    terminal.show([case_row(case)], f"Moved to {to}", json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    kind, equals, reference = text.partition("=")
+    if not equals:
+        raise BadInput(f"--evidence: {text!r} is not kind=reference; write for example photo=IMG_0412.jpg")
+    return kind.strip(), reference.strip()
+
+
+@app.command()
+def serve(
+    db: Db = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Start the API and the map over a database of cases."""
+    from api.server import serve as start
+
+    settings = Settings()
+    start(db or settings.db, host or settings.host, port or settings.port)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path(
+        "data/demo"
+    ),
+    json: Json = False,
+) -> None:
+    """Real Sentinel-2 scenes of a forest in Romania, a drawn cadastre, and the whole chain over both."""
+    from demo.story import tell
+
+    with terminal.progress() as advance:
+        made, judged, picture = tell(out, Settings().cache, advance)
+    if json:
+        terminal.print_json(made | {"judgements": judged.rows(), "picture": str(picture)})
+        return
+    terminal.show_run(made, out, False)
+    terminal.show_judged(judged.rows(), made["judged"], False)
+    terminal.say("The imagery is real; the parcels and permits are drawn for this demonstration.")
+    terminal.say(f"Picture: {picture}")
+    terminal.say(f"Changes: {out / 'changes.gpkg'}")
+    terminal.say(f"Server:  ./tiankan serve --db {out / 'cases.db'}")
+
+
+def main() -> int:
+    """Run a verb; 2 for what the user can mend, said in one sentence."""
+    try:
+        app(standalone_mode=True)
+    except TiankanError as error:
+        terminal.complain(error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

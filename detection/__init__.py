@@ -1,0 +1,1 @@
+"""Detection: from a pair of scenes to polygons of what changed between them."""

@@ -1,0 +1,102 @@
+"""A detector run over a pair, window by window, into a change map.
+
+A change map is a COG of two uint8 bands on the pair's grid. Band 1: probability × 254; 255 (nodata) where
+nothing was seen, for unseen is never "no change". Band 2: observation code, 0 seen, else the reason.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.detectors import DETECTORS, Detector
+from detection.sample import draw
+from ground.errors import BadInput
+from imagery.raster import to_cog, writing
+from imagery.reader import Block, PairReader
+from imagery.scene import Observation, ScenePair
+from imagery.tiling import PaddedWindow, count_windows, windows
+
+UNSEEN = 255
+FULL = 254
+"""The byte of probability 1."""
+WINDOW = 1024
+
+Advance = Callable[[str, int, int], None]
+"""Told (step, done, total) as work goes on."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` found out beside the map: the fitted detector's parameters and pixels by observation code."""
+
+    parameters: dict[str, Any]
+    pixels: dict[Observation, int]
+
+
+def to_bytes(probability: NDArray[np.float32], observation: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Band 1 of a change map."""
+    coded = np.rint(probability * FULL).astype(np.uint8)
+    coded[observation != Observation.OBSERVED] = UNSEEN
+    return coded
+
+
+def threshold_byte(probability: float) -> int:
+    """The smallest byte whose probability reaches a threshold."""
+    return int(np.ceil(probability * FULL))
+
+
+def predict(
+    pair: ScenePair, detector: str, target: Path, made_by: dict[str, str], advance: Advance
+) -> Prediction:
+    """Fit the detector on the pair, then write its change map to `target`, with what made it as tags.
+
+    Raises:
+        BadInput: too few pixels are seen on both dates to learn anything.
+    """
+    raw = target.with_name("uncompressed-" + target.name)
+    with PairReader(pair) as reader:
+        fitted, kind = _fitted(pair, detector, reader, advance), DETECTORS[detector]
+        prepare = kind.prepare(pair.grid.gsd_m)
+        pixels = dict.fromkeys(Observation, 0)
+        with writing(raw, pair.grid, count=2, dtype="uint8", nodata=UNSEEN, compress="ZSTD") as sink:
+            sink.descriptions = ("change probability × 254", "observation code")
+            sink.update_tags(**made_by)
+            sink.update_tags(2, **{f"CODE_{code.value}": code.name.lower() for code in Observation})
+            for padded, block in _blocks(reader, fitted.margin, "detect", advance):
+                before, after = prepare(block)
+                codes = block.observation[padded.crop]
+                probability = fitted(before, after)[padded.crop]
+                sink.write(to_bytes(probability, codes), 1, window=padded.inner)
+                sink.write(codes, 2, window=padded.inner)
+                for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+                    pixels[Observation(int(code))] += int(count)
+    to_cog(raw, target, overview_resampling="NEAREST")
+    raw.unlink()
+    return Prediction(fitted.parameters(), pixels)
+
+
+def _fitted(pair: ScenePair, detector: str, reader: PairReader, advance: Advance) -> Detector:
+    kind, gsd_m = DETECTORS[detector], pair.grid.gsd_m
+    blocks = _blocks(reader, kind.margin(gsd_m), "learn", advance)
+    sample = draw(blocks, pair.grid.width, pair.grid.height, len(pair.bands), kind.prepare(gsd_m))
+    fewest = 10 * len(pair.bands)
+    if sample.before.shape[1] < fewest:
+        raise BadInput(
+            f"{pair.after.source}: only {sample.before.shape[1]} pixels are seen on both dates (clouds, nodata), "
+            f"fewer than the {fewest} that {detector} learns from; choose a clearer pair"
+        )
+    return kind.fit(sample, gsd_m)
+
+
+def _blocks(
+    reader: PairReader, margin: int, step: str, advance: Advance
+) -> Iterator[tuple[PaddedWindow, Block]]:
+    grid = reader.pair.grid
+    total = count_windows(grid.width, grid.height, WINDOW)
+    for done, padded in enumerate(windows(grid.width, grid.height, WINDOW, margin), 1):
+        yield padded, reader.read(padded.outer)
+        advance(step, done, total)

@@ -1,0 +1,121 @@
+"""run.json: what was given, what was done, what came out; the other outputs carry its ids."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pyproj
+import rasterio
+import shapely
+
+from detection.predict import WINDOW, Prediction
+from ground.files import short_hash
+from imagery.scene import Observation, Scene, ScenePair, pair_id
+
+
+def scene_hash(scene: Scene, hashes: dict[str, str]) -> str:
+    """A scene's id: hash of its files' contents."""
+    return short_hash("scene", *(hashes[href] for href in scene.files))
+
+
+def head(
+    pair: ScenePair,
+    hashes: dict[str, str],
+    *,
+    detector: str,
+    asked: str,
+    threshold: float,
+    smallest_m2: float,
+) -> dict[str, Any]:
+    """What is known before the work. `hashes`: sha256 of each file of both scenes."""
+    before, after = (_scene_entry(s, hashes) for s in (pair.before, pair.after))
+    return {
+        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "pair_id": pair_id(before["id"], after["id"]),
+        "inputs": {"before": before, "after": after},
+        "detector": detector,
+        "detector_asked": asked,
+        "parameters": {
+            "threshold": threshold,
+            "min_mapping_unit_m2": smallest_m2,
+            "bands": list(pair.names),
+            "window": WINDOW,
+        },
+        "grid": {
+            "crs": ":".join(pair.grid.crs.to_authority() or (pair.grid.crs.name,)),
+            "transform": list(pair.grid.transform)[:6],
+            "width": pair.grid.width,
+            "height": pair.grid.height,
+            "gsd_m": round(pair.grid.gsd_m, 6),
+        },
+        "versions": versions(),
+    }
+
+
+def made_by(run: dict[str, Any]) -> dict[str, str]:
+    """The part that change.tif and changes.gpkg carry as metadata."""
+    files = [file for scene in run["inputs"].values() for file in scene["files"]]
+    return {
+        "TIANKAN_VERSION": run["versions"]["tiankan"],
+        "TIANKAN_PAIR": run["pair_id"],
+        "TIANKAN_DETECTOR": run["detector"],
+        "TIANKAN_PARAMETERS": json.dumps(run["parameters"]),
+        "TIANKAN_INPUTS_SHA256": json.dumps({file["path"]: file["sha256"] for file in files}),
+    }
+
+
+def _scene_entry(scene: Scene, hashes: dict[str, str]) -> dict[str, Any]:
+    west, south, east, north = scene.grid.lonlat_bounds(scene.source)
+    return {
+        "id": scene_hash(scene, hashes),
+        "name": scene.id,
+        "sensor": scene.sensor,
+        "acquired_utc": scene.acquired_utc.isoformat() if scene.acquired_utc else None,
+        "crs": ":".join(scene.grid.crs.to_authority() or (scene.grid.crs.name,)),
+        "gsd_m": round(scene.grid.gsd_m, 6),
+        "bbox": [round(v, 7) for v in (west, south, east, north)],
+        "source": str(Path(scene.source).resolve()),
+        "files": [{"path": str(Path(h).resolve()), "sha256": hashes[h]} for h in scene.files],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Everything whose change could change a result."""
+    names = ("tiankan", "numpy", "scipy", "rasterio", "shapely", "geopandas", "pyproj")
+    found = {name: version(name) for name in names}
+    return found | {
+        "python": platform.python_version(),
+        "gdal": rasterio.__gdal_version__,
+        "geos": shapely.geos_version_string,
+        "proj": pyproj.proj_version_str,
+    }
+
+
+def tail(
+    pair: ScenePair, frame: gpd.GeoDataFrame, prediction: Prediction, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """What is known after it: areas by pixel count, changes by their polygons."""
+    pixel_m2 = pair.grid.gsd_m**2
+    total = pair.grid.width * pair.grid.height
+    seen = prediction.pixels[Observation.OBSERVED]
+    return {
+        "learned": prediction.parameters,
+        "counts": {
+            "pixels": total,
+            "observed_pixels": seen,
+            "unseen_pixels": {
+                code.name.lower(): count
+                for code, count in prediction.pixels.items()
+                if code is not Observation.OBSERVED and count
+            },
+            "changes": len(frame),
+        },
+        "observed_m2": round(seen * pixel_m2, 2),
+        "unseen_m2": round((total - seen) * pixel_m2, 2),
+        "changed_m2": round(float(frame["area_m2"].sum()), 2),
+        "seconds": seconds,
+    }

@@ -1,0 +1,1 @@
+"""Ground: what every floor stands on: errors in whole sentences, honest datums, files never half-written."""

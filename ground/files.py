@@ -1,0 +1,86 @@
+"""Files that are whole or absent: written beside their place and renamed; hashed; disk faults named."""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ground.errors import BadInput, CannotWrite, TiankanError, one_line
+
+CHUNK = 1 << 20
+"""Bytes hashed between two reports of progress."""
+
+_ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def sha256(path: Path, advance: Callable[[int], None] | None = None) -> str:
+    """Hex digest of a file, read in chunks; `advance` is told the bytes done since it was last told."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+                if advance:
+                    advance(len(chunk))
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the path of a readable file"
+        ) from error
+    return digest.hexdigest()
+
+
+def short_hash(*parts: str | bytes) -> str:
+    """16 hex digits that depend on the parts, their order and their borders, and on nothing else."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()[:16]
+
+
+def cannot_write(path: Path, error: BaseException) -> CannotWrite:
+    """The sentence for a failed write."""
+    code = error.errno if isinstance(error, OSError) else None
+    full = code in _ENDS_OF_SPACE or _free_bytes(path) < CHUNK
+    why = "the disk or quota is full" if full else one_line(error)
+    return CannotWrite(
+        f"{path}: could not be written ({why}); free some space or choose another folder, then run again"
+    )
+
+
+def _free_bytes(path: Path) -> int:
+    existing = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
+    return shutil.disk_usage(existing).free
+
+
+@contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside `folder` (so renames out of it are atomic), removed whatever happens.
+
+    Faults of space and permission leave as one sentence; what was killed half-way never has a final name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield staging
+    except OSError as error:
+        if isinstance(error, TiankanError) or error.errno not in _ENDS_OF_SPACE:
+            raise
+        raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def written_beside(final: Path) -> Iterator[Path]:
+    """A path to write to, of the same name in a staging folder, renamed to `final` if the block succeeds."""
+    with staging_folder(final.parent) as staging:
+        yield staging / final.name
+        os.replace(staging / final.name, final)

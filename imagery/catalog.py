@@ -1,0 +1,123 @@
+"""Scenes out of what the user has: a STAC Item or a plain raster."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ground.errors import BadInput
+from ground.files import sha256, written_beside
+from imagery import sensors, stac
+from imagery.raster import grid_of, opened, to_cog
+from imagery.scene import BandRef, Scene
+
+ITEM_SUFFIXES = {".json", ".geojson"}
+
+
+def parse_date(text: str | None, where: str) -> datetime | None:
+    """A day (midnight UTC) or an ISO 8601 time; one without a zone is UTC."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{where}: {text!r} is not a date; write 2020-08-04 or 2020-08-04T09:30:00Z"
+        ) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def open_scene(path: Path, sensor: str | None = None, acquired: str | None = None) -> Scene:
+    """A scene from a STAC Item or a raster; `sensor` and `acquired` outrank what the file says.
+
+    Raises:
+        BadInput: the file cannot be a scene; the sentence says why.
+    """
+    when = parse_date(acquired, str(path))
+    if path.suffix.lower() in ITEM_SUFFIXES:
+        return stac.read_item(path, sensor, when)
+    return _from_raster(path, sensor, when)
+
+
+def _from_raster(path: Path, sensor: str | None, when: datetime | None) -> Scene:
+    href = str(path)
+    with opened(href) as source:
+        grid = grid_of(source, href)
+        images = [i for i in source.indexes if source.colorinterp[i - 1].name != "alpha"]
+        described = tuple(source.descriptions[i - 1] for i in images)
+        name = sensor or sensors.guess(len(images))
+        entry = sensors.sensor(name, href)
+        bands = [(n, images[i - 1]) for n, i in sensors.bands_in_file(name, described, href)]
+        tagged = source.tags(ns="IMAGERY").get("ACQUISITIONDATETIME")
+        mask = _mask_in(source.descriptions, entry.mask.band) if entry.mask else None
+    refs = tuple(BandRef(n, href, i) for n, i in bands)
+    return Scene(
+        id=path.stem,
+        sensor=name,
+        acquired_utc=when or parse_date(tagged, href),
+        bands=refs,
+        mask=BandRef(entry.mask.band, href, mask) if entry.mask and mask else None,
+        grid=grid,
+        source=href,
+    )
+
+
+def _mask_in(descriptions: tuple[str | None, ...], band: str) -> int | None:
+    return next((i for i, text in enumerate(descriptions, 1) if (text or "").upper() == band), None)
+
+
+def list_scenes(folder: Path) -> list[dict[str, Any]]:
+    """A row for each STAC Item below a folder.
+
+    Raises:
+        BadInput: there is no such folder, or an Item cannot be read.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: there is no such folder; add scenes with `tiankan scenes add`")
+    return [scene_row(open_scene(path)) for path in stac.find_items(folder)]
+
+
+def scene_row(scene: Scene) -> dict[str, Any]:
+    """What a list shows of a scene."""
+    code = scene.grid.crs.to_authority()
+    return {
+        "id": scene.id,
+        "sensor": scene.sensor,
+        "acquired": scene.acquired_utc,
+        "gsd_m": round(scene.grid.gsd_m, 3),
+        "bands": ", ".join(ref.name for ref in scene.bands),
+        "mask": scene.mask.name if scene.mask else None,
+        "crs": ":".join(code) if code else scene.grid.crs.name,
+        "pixels": f"{scene.grid.width} × {scene.grid.height}",
+        "item": scene.source,
+    }
+
+
+def add_scene(
+    path: Path, folder: Path, sensor: str | None, acquired: str | None, cog: bool
+) -> dict[str, Any]:
+    """A STAC Item in `folder` for a raster, with a COG copy beside it if asked; its row. Again changes nothing.
+
+    Raises:
+        BadInput: the file is no scene, or the folder holds another one of its name.
+    """
+    scene = open_scene(path, sensor, acquired)
+    item = folder / f"{scene.id}.json"
+    checksums = {href: sha256(Path(href)) for href in scene.files}
+    note = f"source sha256 {checksums[scene.bands[0].href]}"
+    if item.is_file() and note not in item.read_text(encoding="utf-8"):
+        raise BadInput(
+            f"{item}: another scene of this name is there already; rename {path.name} or remove it"
+        )
+    if cog:
+        copy = folder / f"{scene.id}.tif"
+        with written_beside(copy) as beside:
+            to_cog(path, beside)
+        here = {
+            ref: replace(ref, href=str(copy)) for ref in (*scene.bands, *([scene.mask] if scene.mask else []))
+        }
+        mask = here[scene.mask] if scene.mask else None
+        scene = replace(scene, bands=tuple(here[ref] for ref in scene.bands), mask=mask)
+        checksums = {str(copy): sha256(copy)}
+    stac.write_item(scene, item, checksums, note)
+    return scene_row(open_scene(item))

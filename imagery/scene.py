@@ -1,0 +1,126 @@
+"""Scene, ScenePair and Grid: frozen records of what was photographed, when, and on which pixels."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from affine import Affine
+from pyproj import CRS
+from rasterio.windows import Window
+
+from ground.crs import ELLIPSOID, LONLAT, metres_per_unit, transformed, transformer
+from ground.files import short_hash
+
+
+class Observation(IntEnum):
+    """Whether a pixel was seen on both dates, and if not, why. The codes of every observation mask."""
+
+    OBSERVED = 0
+    NODATA = 1
+    OUTSIDE = 2
+    CLOUD = 3
+    SHADOW = 4
+    SNOW = 5
+    SATURATED = 6
+
+
+@dataclass(frozen=True)
+class Grid:
+    """North-up or rotated pixels on the ground. `transform` takes (column, row) to (x, y) in `crs`."""
+
+    crs: CRS
+    transform: Affine
+    width: int
+    height: int
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in the grid's CRS."""
+        corners = [self.transform * c for c in self._corners()]
+        xs, ys = [x for x, _ in corners], [y for _, y in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def _corners(self) -> list[tuple[float, float]]:
+        return [(0, 0), (self.width, 0), (self.width, self.height), (0, self.height)]
+
+    def outline(self, edge_points: int = 21) -> list[tuple[float, float]]:
+        """The border as a ring of x, y, each side cut into `edge_points` so that it bends with a projection."""
+        corners = self._corners()
+        ring = []
+        for (c0, r0), (c1, r1) in zip(corners, corners[1:] + corners[:1], strict=True):
+            for i in range(edge_points):
+                t = i / edge_points
+                ring.append(self.transform * (c0 + (c1 - c0) * t, r0 + (r1 - r0) * t))
+        return [*ring, ring[0]]
+
+    @property
+    def gsd_m(self) -> float:
+        """Ground sample distance: side in metres of a square as large as the middle pixel."""
+        t = self.transform
+        if self.crs.is_projected:
+            return math.sqrt(abs(t.determinant)) * metres_per_unit(self.crs, "grid")
+        lon, lat = t * (self.width / 2, self.height / 2)
+        across = ELLIPSOID.inv(lon, lat, lon + t.a, lat + t.d)[2]
+        down = ELLIPSOID.inv(lon, lat, lon + t.b, lat + t.e)[2]
+        return math.sqrt(across * down)
+
+    @property
+    def is_north_up(self) -> bool:
+        """Columns run east and rows run south."""
+        t = self.transform
+        return bool(t.b == 0 and t.d == 0 and t.a > 0 and t.e < 0)
+
+    def lonlat_bounds(self, where: str) -> tuple[float, float, float, float]:
+        """West, south, east, north in degrees of WGS 84."""
+        move = transformer(self.crs, LONLAT, where)
+        lon, lat = transformed(move, self.outline())
+        return min(lon), min(lat), max(lon), max(lat)
+
+    def shift(self, window: Window) -> Affine:
+        """The transform of a window of this grid."""
+        return self.transform * Affine.translation(window.col_off, window.row_off)
+
+
+@dataclass(frozen=True)
+class BandRef:
+    """Where one band lies: file and 1-based index in it."""
+
+    name: str
+    href: str
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One acquisition of one sensor. `acquired_utc` is None when nobody knows."""
+
+    id: str
+    sensor: str
+    acquired_utc: datetime | None
+    bands: tuple[BandRef, ...]
+    mask: BandRef | None
+    grid: Grid
+    source: str
+    """The file the user gave: an item or an image; errors name it."""
+
+    @property
+    def files(self) -> list[str]:
+        """Every distinct file of the scene, in a fixed order."""
+        return sorted({ref.href for ref in (*self.bands, *([self.mask] if self.mask else []))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenePair:
+    """Two scenes of one place on one grid; `bands` holds (before's, after's) band of each common name."""
+
+    before: Scene
+    after: Scene
+    grid: Grid
+    bands: tuple[tuple[BandRef, BandRef], ...]
+    names: tuple[str, ...]
+
+
+def pair_id(before_sha256: str, after_sha256: str) -> str:
+    """The same two contents in the same order make the same pair, wherever they lie."""
+    return short_hash("pair", before_sha256, after_sha256)

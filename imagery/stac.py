@@ -1,0 +1,195 @@
+"""STAC Items read and written: a scene as every other catalogue of the world describes it."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pystac
+import shapely
+from pystac.errors import STACError
+
+from ground.crs import LONLAT, to_crs
+from ground.errors import BadInput, one_line
+from ground.files import written_beside
+from imagery import sensors
+from imagery.raster import grid_of, opened
+from imagery.scene import BandRef, Scene
+
+PLATFORMS = {
+    "sentinel-2": "sentinel-2", "landsat-4": "landsat-tm", "landsat-5": "landsat-tm", "landsat-7": "landsat-tm",
+    "landsat-8": "landsat-oli", "landsat-9": "landsat-oli",
+}  # fmt: skip
+"""Beginnings of STAC platform and constellation names, and the sensor that they carry."""
+
+NOT_MEASURED = {"thumbnail", "overview", "visual"}
+"""Asset roles of pictures made for the eye: their values are stretched, never to be measured."""
+
+EXTENSIONS = ["projection/v2.0.0", "file/v2.1.0", "eo/v2.0.0"]
+
+
+def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scene:
+    """The scene an Item describes; `sensor` and `acquired` outrank what it says.
+
+    Raises:
+        BadInput: not an Item, of an unknown platform, on another machine, or without a known band.
+    """
+    item = _load(path)
+    name = sensor or _sensor_of(item, path)
+    entry = sensors.sensor(name, str(path))
+    refs: dict[str, BandRef] = {}
+    mask: BandRef | None = None
+    for key, asset in _assets(item):
+        bands = _band_list(asset)
+        if entry.mask and entry.mask.band in {key.upper(), *(str(b.get("name", "")).upper() for b in bands)}:
+            mask = mask or BandRef(entry.mask.band, _local(asset, path), 1)
+        for band, index in _bands_in(name, key, bands):
+            refs.setdefault(band, BandRef(band, _local(asset, path), index))
+    if not refs:
+        raise BadInput(f"{path}: no asset holds a band of sensor {name}; name its bands or pass --sensor")
+    return Scene(
+        id=item.id,
+        sensor=name,
+        acquired_utc=acquired or (item.datetime.astimezone(UTC) if item.datetime else None),
+        bands=tuple(refs.values()),
+        mask=mask,
+        grid=min((_grid(ref.href) for ref in refs.values()), key=lambda grid: grid.gsd_m),
+        source=str(path),
+    )
+
+
+def _grid(href: str) -> Any:
+    with opened(href) as source:
+        return grid_of(source, href)
+
+
+def _load(path: Path) -> pystac.Item:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        item = pystac.Item.from_dict(document)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (STACError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{path}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster"
+        ) from error
+    item.set_self_href(str(path.resolve()))
+    return item
+
+
+def _sensor_of(item: pystac.Item, path: Path) -> str:
+    if named := item.properties.get("tiankan:sensor"):
+        return str(named)
+    texts = [str(item.properties.get(key) or "").lower() for key in ("constellation", "platform")]
+    for start, found in PLATFORMS.items():
+        if any(text.startswith(start) for text in texts):
+            return found
+    raise BadInput(f"{path}: platform {texts[1] or texts[0]!r} is not a known sensor; pass --sensor NAME")
+
+
+def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
+    """Measured assets, JP2 after its COG twin because it decodes a hundred times slower."""
+    measured = [(k, a) for k, a in item.assets.items() if not NOT_MEASURED & set(a.roles or [])]
+    return sorted(measured, key=lambda pair: pair[1].href.lower().endswith(".jp2"))
+
+
+def _local(asset: pystac.Asset, path: Path) -> str:
+    href = asset.get_absolute_href() or asset.href
+    if "://" in href and not href.startswith("file://"):
+        raise BadInput(f"{path}: asset {href} is not on this machine; download it and mend the Item's href")
+    return href.removeprefix("file://")
+
+
+def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:
+    listed = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
+    return [band for band in listed if isinstance(band, dict)]
+
+
+def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """(our band name, index) of an asset's bands: by its band list, else by its key."""
+    known = sensors.load_sensors()[sensor].bands
+    if not known:
+        return [(str(band.get("name", f"b{i}")), i) for i, band in enumerate(listed, 1)]
+    names = {sensors.same_band(b.name): b.name for b in known} | {b.common.upper(): b.name for b in known}
+    found = []
+    for index, band in enumerate(listed or [{"name": key}], 1):
+        words = (band.get("name"), band.get("eo:common_name"), band.get("common_name"))
+        hits = (names.get(sensors.same_band(str(word))) for word in words if word)
+        if hit := next((name for name in hits if name), None):
+            found.append((hit, index))
+    return found
+
+
+def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = "") -> None:
+    """A STAC 1.1 Item with relative hrefs, written beside and renamed.
+
+    `checksums`: sha256 of each file of the scene, kept as multihash in `file:checksum`.
+    """
+    outline = to_crs([shapely.Polygon(scene.grid.outline())], scene.grid.crs, LONLAT, scene.source)[0]
+    bbox = list(outline.bounds)
+    item = pystac.Item(
+        id=scene.id,
+        geometry=shapely.geometry.mapping(outline),
+        bbox=bbox,
+        datetime=scene.acquired_utc,
+        properties=_properties(scene, note),
+    )
+    for href in scene.files:
+        key = _asset_key(scene, href)
+        item.add_asset(key, _asset(scene, href, path.resolve().parent, checksums[href]))
+    document = item.to_dict(include_self_link=False)
+    host = "https://stac-extensions.github.io"
+    document["stac_extensions"] = [f"{host}/{extension}/schema.json" for extension in EXTENSIONS]
+    with written_beside(path) as beside:
+        beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _properties(scene: Scene, note: str) -> dict[str, Any]:
+    code = scene.grid.crs.to_authority()
+    properties: dict[str, Any] = {
+        "tiankan:sensor": scene.sensor,
+        "gsd": round(scene.grid.gsd_m, 3),
+        "proj:code": ":".join(code) if code else None,
+        "proj:transform": list(scene.grid.transform)[:6],
+        "proj:shape": [scene.grid.height, scene.grid.width],
+    }
+    if note:
+        properties["description"] = note
+    if scene.acquired_utc is None:
+        # STAC wants a range where the moment is unknown: since the first satellite picture of land.
+        properties["start_datetime"] = "1972-07-23T00:00:00Z"
+        properties["end_datetime"] = datetime.now(UTC).strftime("%Y-%m-%dT00:00:00Z")
+    return properties
+
+
+def _asset_key(scene: Scene, href: str) -> str:
+    names = [ref.name for ref in scene.bands if ref.href == href]
+    if not names and scene.mask:
+        return scene.mask.name
+    return names[0] if len(names) == 1 and len(scene.bands) > 1 else "image"
+
+
+def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset:
+    bands = sorted((ref for ref in scene.bands if ref.href == href), key=lambda ref: ref.index)
+    listed = [{"name": b.name, "eo:common_name": sensors.common_name(scene.sensor, b.name)} for b in bands]
+    is_tiff = Path(href).suffix.lower() in {".tif", ".tiff"}
+    return pystac.Asset(
+        href=Path(os.path.relpath(Path(href).resolve(), folder)).as_posix(),
+        media_type=pystac.MediaType.GEOTIFF if is_tiff else None,
+        roles=["data"] if bands else ["metadata", "mask"],
+        extra_fields={"file:checksum": "1220" + checksum} | ({"bands": listed} if bands else {}),
+    )
+
+
+def find_items(folder: Path) -> list[Path]:
+    """STAC Items below a folder, in the order of their paths."""
+    return [path for path in sorted(folder.rglob("*.json")) if _is_item(path)]
+
+
+def _is_item(path: Path) -> bool:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("type") == "Feature" and "stac_version" in document

@@ -1,0 +1,1 @@
+"""Models: neural networks, tensors in, tensors out; they know nothing of maps, parcels or law."""
