@@ -58,7 +58,7 @@ class LonLat(TypeDecorator[Any]):
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON}
 
 
 class SceneRow(Base):

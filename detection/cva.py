@@ -74,6 +74,7 @@ class Cva:
         return self.radius
 
     def __call__(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of change of a window; see `Detector`."""
         squared = length_squared(before, after, self.gain, self.bias, self.precision)
         return self.scale.probability(wilson_hilferty(squared, len(before)))
 

@@ -107,6 +107,7 @@ class Irmad:
     margin: int = 0
 
     def __call__(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of change of a window; see `Detector`."""
         z = self.transform.chi_square(before.astype(np.float64), after.astype(np.float64))
         return self.scale.probability(wilson_hilferty(z, len(before)))
 
