@@ -26,5 +26,8 @@ check: setup
 	$(BIN)/python -m pytest -q tests/test_house.py
 	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=600 notebooks
 
+notebooks: setup
+	$(BIN)/jupytext --quiet --to ipynb --execute notebooks/*.py
+
 serve: setup
 	./tiankan serve --db data/demo/cases.db

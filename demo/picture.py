@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import matplotlib
 import numpy as np
 import shapely
 from matplotlib.axes import Axes
@@ -35,7 +34,6 @@ def draw(
     pair: ScenePair, changes: gpd.GeoDataFrame, verdicts: dict[str, str], target: Path, credit: str = CREDIT
 ) -> None:
     """A PNG of three panels. `verdicts` by change_id; changes in the pair's CRS."""
-    matplotlib.use("Agg")
     before, after = _pictures(pair)
     figure = Figure(figsize=(15, 6.2), dpi=110, layout="constrained")
     axes = figure.subplots(1, 3, sharex=True, sharey=True)

@@ -42,8 +42,8 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
     mask: BandRef | None = None
     for key, asset in _assets(item):
         bands = _band_list(asset)
-        if entry.mask and entry.mask.band in {key.upper(), *(str(b.get("name", "")).upper() for b in bands)}:
-            mask = mask or BandRef(entry.mask.band, _local(asset, path), 1)
+        if entry.mask and (index := _mask_index(entry.mask.band, key, bands)):
+            mask = mask or BandRef(entry.mask.band, _local(asset, path), index)
         for band, index in _bands_in(name, key, bands):
             refs.setdefault(band, BandRef(band, _local(asset, path), index))
     if not refs:
@@ -104,6 +104,14 @@ def _local(asset: pystac.Asset, path: Path) -> str:
 def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:
     listed = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
     return [band for band in listed if isinstance(band, dict)]
+
+
+def _mask_index(band: str, key: str, listed: list[dict[str, Any]]) -> int | None:
+    """1-based index of the quality band in an asset, by its band list, else by its key."""
+    names = [str(entry.get("name", "")).upper() for entry in listed]
+    if band in names:
+        return names.index(band) + 1
+    return 1 if key.upper() == band else None
 
 
 def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -171,8 +179,10 @@ def _asset_key(scene: Scene, href: str) -> str:
 
 
 def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset:
-    bands = sorted((ref for ref in scene.bands if ref.href == href), key=lambda ref: ref.index)
-    listed = [{"name": b.name, "eo:common_name": sensors.common_name(scene.sensor, b.name)} for b in bands]
+    bands = {ref.index: ref.name for ref in scene.bands if ref.href == href}
+    names = bands | ({scene.mask.index: scene.mask.name} if scene.mask and scene.mask.href == href else {})
+    # The list's order is the file's: a band that is not ours keeps its place under a name that is none.
+    listed = [_band_entry(scene, names.get(i, f"unused-{i}")) for i in range(1, max(names) + 1)]
     is_tiff = Path(href).suffix.lower() in {".tif", ".tiff"}
     return pystac.Asset(
         href=Path(os.path.relpath(Path(href).resolve(), folder)).as_posix(),
@@ -180,6 +190,11 @@ def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset
         roles=["data"] if bands else ["metadata", "mask"],
         extra_fields={"file:checksum": "1220" + checksum} | ({"bands": listed} if bands else {}),
     )
+
+
+def _band_entry(scene: Scene, name: str) -> dict[str, str]:
+    common = sensors.common_name(scene.sensor, name)
+    return {"name": name} | ({"eo:common_name": common} if common != name else {})
 
 
 def find_items(folder: Path) -> list[Path]:
