@@ -10,6 +10,7 @@ from ground.errors import BadInput
 from ground.files import sha256
 
 RUN_JSON = "run.json"
+SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 
 def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -42,6 +43,16 @@ def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dic
 
 
 def layer_hashes(layers: Path, catalogue: Catalogue) -> dict[str, str]:
-    """sha256 of layers.toml and of every layer file: what a judgement rests on."""
-    files = [layers, *(layers.parent / layer.path for layer in catalogue.values())]
-    return {str(file.relative_to(layers.parent)): sha256(file) for file in files if file.is_file()}
+    """sha256 of layers.toml and of every file that its layers and their coverage are read from."""
+    hashes = {layers.name: sha256(layers)}
+    for layer in catalogue.values():
+        for named in (layer.path, layer.coverage):
+            for file in _files(layers.parent / named):
+                hashes[(Path(named).parent / file.name).as_posix()] = sha256(file)
+    return hashes
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, with those that make a Shapefile whole; none for a coverage that is no path."""
+    parts = [path, *(path.with_suffix(suffix) for suffix in SHAPEFILE_PARTS if path.suffix.lower() == ".shp")]
+    return [file for file in parts if file.is_file()]

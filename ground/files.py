@@ -45,8 +45,9 @@ def short_hash(*parts: str | bytes) -> str:
 def cannot_write(path: Path, error: BaseException) -> CannotWrite:
     """The sentence for a failed write."""
     code = error.errno if isinstance(error, OSError) else None
-    full = code in _ENDS_OF_SPACE or _free_bytes(path) < CHUNK
-    why = "the disk or quota is full" if full else one_line(error)
+    # GDAL's errors carry no number: ask the disk.
+    full = code in _ENDS_OF_SPACE or (code is None and _free_bytes(path) < CHUNK)
+    why = "the disk or quota is full" if full else (code and os.strerror(code)) or one_line(error)
     return CannotWrite(
         f"{path}: could not be written ({why}); free some space or choose another folder, then run again"
     )

@@ -38,7 +38,9 @@ def parse(kind: type[T] | Any, data: Any, path: Path, where: str = "") -> T:
     try:
         result: T = TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelled key is two faults, a key too many and one too few: the first tells the user more.
+        faults = error.errors()
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         keys = [where, *(str(part) for part in first["loc"] if not _is_branch(part))]
         key = ".".join(k for k in keys if k)
         raise BadInput(f"{path}: {key or 'the table'}: {_say(first, kind)}") from error
@@ -56,6 +58,8 @@ def _say(fault: Any, kind: Any) -> str:
         return "is not a known key" + (f"; allowed are {', '.join(known)}" if known else "; remove it")
     if fault["type"] == "missing":
         return "is missing; add it"
+    if fault["type"] in {"model_type", "dict_type"}:
+        return f"{fault['input']!r} is wrong: it must be a table with keys of its own"
     message = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
     return (

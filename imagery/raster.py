@@ -36,10 +36,15 @@ def opened(href: str) -> Iterator[DatasetReader]:
         with rasterio.open(href) as source:
             yield source
     except RasterioError as error:
-        detail = one_line(error.__cause__ or error, 160)
-        raise BadInput(
-            f"{href}: cannot be read as a raster, it may be corrupt or cut short ({detail}); fetch it again"
-        ) from error
+        raise unreadable(href, error) from error
+
+
+def unreadable(href: str, error: RasterioError) -> BadInput:
+    """The sentence for a file that GDAL gives up on."""
+    detail = one_line(error.__cause__ or error, 160)
+    return BadInput(
+        f"{href}: cannot be read as a raster, it may be corrupt or cut short ({detail}); fetch it again"
+    )
 
 
 def grid_of(source: DatasetReader, href: str) -> Grid:

@@ -9,6 +9,7 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -16,7 +17,7 @@ from rasterio.windows import Window
 from ground.crs import to_crs
 from imagery import sensors
 from imagery.pairing import offset_in
-from imagery.raster import grid_of, opened, rasterio_crs
+from imagery.raster import grid_of, opened, rasterio_crs, unreadable
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
 
 Float = NDArray[np.float32]
@@ -36,10 +37,9 @@ class _File:
     """One open file of a scene, read on a grid that may not be its own."""
 
     def __init__(self, stack: ExitStack, href: str, grid: Grid, nodata: float | None, smooth: bool) -> None:
-        # The file is entered first: a fault while reading passes through `opened` and gets its sentence.
         source: DatasetReader = stack.enter_context(opened(href))
         own = grid_of(source, href)
-        self.dtype = source.dtypes[0]
+        self.href, self.dtype = href, source.dtypes[0]
         self.nodata = source.nodata if source.nodata is not None else nodata
         self.has_mask = MaskFlags.per_dataset in source.mask_flag_enums[0]
         self.offset = offset_in(grid, own)
@@ -77,7 +77,13 @@ class _File:
 
     def read(self, indexes: list[int], window: Window) -> tuple[Any, NDArray[np.bool_]]:
         """Raw values (bands, rows, columns), and where this file recorded something."""
-        there = self._there(window)
+        try:
+            return self._read(indexes, self._there(window))
+        except RasterioError as error:
+            # Said here, for the scenes are open one inside the other: the innermost would be blamed.
+            raise unreadable(self.href, error) from error
+
+    def _read(self, indexes: list[int], there: Window) -> tuple[Any, NDArray[np.bool_]]:
         if self.alpha:
             values = self.dataset.read([*indexes, self.alpha], window=there)
             return values[:-1], values[-1] > 0

@@ -90,8 +90,8 @@ shown = axes[0].imshow(probability, cmap="magma")
 axes[0].set_axis_off()
 axes[0].set_title("probability of change")
 figure.colorbar(shown, ax=axes[0])
-axes[1].hist(np.log10(probability.compressed() + 1e-3), bins=60, color="#555555")
-axes[1].set(xlabel="log10 probability", ylabel="pixels", title=f"irmad, {run['learned']['rounds']} rounds")
+axes[1].hist(probability.compressed(), bins=64, log=True, color="#555555")
+axes[1].set(xlabel="probability of change", ylabel="pixels", title=f"irmad, {run['learned']['rounds']} rounds")
 run["counts"], run["seconds"]
 
 # %% [markdown]
