@@ -35,14 +35,23 @@ def linear_part(mask: Mask, strong: Mask, gsd_m: float, smallest_px: int) -> Mas
     narrow = _narrow(strong, across)
     edge = scipy.ndimage.binary_dilation(narrow) & mask & ~(strong & ~narrow)
     lines = _narrow(mask, across) | edge
+    if not lines.any():
+        return np.asarray(lines)
     rest, count = scipy.ndimage.label(mask & ~lines)
-    small = np.bincount(rest.ravel(), minlength=count + 1) < smallest_px
+    small = ~at_least(rest, count, smallest_px)
     small[0] = False
     whole, parts = scipy.ndimage.label(mask)
     touched = np.zeros(parts + 1, dtype=bool)
     touched[np.unique(whole[lines])] = True
     touched[0] = False
     return np.asarray(lines | (small[rest] & touched[whole]))
+
+
+def at_least(labels: NDArray[np.int32], count: int, smallest_px: int) -> Mask:
+    """Which of the labels 0 to `count` have `smallest_px` pixels or more; 0, the background, never has."""
+    return np.asarray(np.bincount(labels[labels > 0], minlength=count + 1) >= smallest_px) & (
+        np.arange(count + 1) > 0
+    )
 
 
 def _narrow(mask: Mask, across: int) -> Mask:

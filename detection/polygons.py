@@ -9,7 +9,7 @@ import scipy.ndimage
 import shapely
 from numpy.typing import NDArray
 
-from detection.linear import label_parts, linear_part
+from detection.linear import at_least, label_parts, linear_part
 from detection.predict import FULL, UNSEEN, threshold_byte
 from imagery.raster import grid_of, opened
 from imagery.scene import Grid
@@ -33,10 +33,7 @@ def change_mask(probability: Bytes, threshold: float, smallest_px: int) -> NDArr
     if smallest_px > 1:
         over = rasterio.features.sieve(over, size=smallest_px, connectivity=4, mask=seen.astype(np.uint8))
     labels, count = scipy.ndimage.label(over)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = sizes >= smallest_px
-    kept[0] = False
-    return np.asarray(kept[labels])
+    return np.asarray(at_least(labels, count, smallest_px)[labels])
 
 
 def trace(labels: NDArray[np.int32], count: int, grid: Grid) -> NDArray[np.object_]:
@@ -59,10 +56,12 @@ def simplify(outlines: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
     return np.where(keep, smooth, outlines)
 
 
-def mean_inside(values: NDArray[np.float64], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+def mean_inside(values: Bytes, labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
     """Mean of `values` in each label from 1 to `count`."""
-    totals = np.bincount(labels.ravel(), weights=values.ravel(), minlength=count + 1)[1:]
-    return np.asarray(totals / np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1))
+    inside = labels > 0
+    where = labels[inside]
+    totals = np.bincount(where, weights=values[inside], minlength=count + 1)[1:]
+    return np.asarray(totals / np.maximum(np.bincount(where, minlength=count + 1)[1:], 1))
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def outlines(change_map: Path, *, threshold: float, smallest_m2: float) -> Outli
     strong = mask & (probability >= threshold_byte(STRONG)) & (probability != UNSEEN)
     labels, is_linear = label_parts(mask, linear_part(mask, strong, grid.gsd_m, smallest))
     traced = trace(labels, len(is_linear), grid)
-    strength = mean_inside(np.where(mask, probability, 0) / FULL, labels, len(traced))
+    strength = mean_inside(probability, labels, len(traced)) / FULL
     return Outlines(grid, simplify(traced, grid), strength, is_linear)
 
 
