@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -276,6 +277,9 @@ def demo(
 
 def main() -> int:
     """Run a verb; 2 for what the user can mend, said in one sentence."""
+    if not sys.warnoptions:
+        # Libraries warn programmers; a user is told in one sentence or not at all.
+        warnings.simplefilter("ignore")
     try:
         app(standalone_mode=True)
     except TiankanError as error:

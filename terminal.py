@@ -1,6 +1,7 @@
 """What people see on a terminal: progress, tables or JSON, and one sentence where something went wrong."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,9 @@ def out() -> Console:
 @contextmanager
 def progress() -> Iterator[Advance]:
     """A function to tell (step, done, total); draws bars on a terminal and is silent anywhere else."""
-    console = Console(stderr=True)
+    # A descriptor of its own: standard error is closed to C libraries while they write files.
+    stream = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    console = Console(file=stream)
     columns = (TextColumn("{task.description:30}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
@@ -44,6 +47,7 @@ def progress() -> Iterator[Advance]:
             bars.update(tasks[step], completed=done, total=total)
 
         yield advance
+    stream.close()
 
 
 def show(rows: Sequence[dict[str, Any]], title: str, as_json: bool, note: str = "") -> None:

@@ -1,5 +1,6 @@
 """Cadastral layers: read as layers.toml says, checked, renamed to our columns, in one CRS."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,15 @@ class Layer(Strict):
                 raise ValueError(f"column {name!r} is not one of ours; use {', '.join(OUR_COLUMNS)}")
         return columns
 
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str | None) -> str | None:
+        try:
+            codecs.lookup(name or "utf-8")
+        except LookupError as error:
+            raise ValueError(f"encoding {name!r} is unknown; use utf-8 or gbk") from error
+        return name
+
 
 Catalogue = dict[str, Layer]
 
@@ -104,29 +114,40 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
 
 
 def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
-    if not path.exists():
+    if not path.exists() or (path.is_dir() and path.suffix.lower() != ".gdb"):
         raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
+    is_shapefile = path.suffix.lower() == ".shp"
+    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile else None)
     try:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
             return gpd.read_parquet(path)
-        encoding = layer.encoding or (dbf_encoding(path) if path.suffix.lower() == ".shp" else None)
-        frame = pyogrio.read_dataframe(path, layer=layer.table, encoding=encoding, on_invalid="ignore")
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
+        table = _table(path, layer)
+        frame = pyogrio.read_dataframe(path, layer=table, encoding=encoding, on_invalid="ignore")
+    except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
+            f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
         ) from error
-    except (UnicodeDecodeError, LookupError) as error:
-        raise BadInput(
-            f"{path}: its text is not {layer.encoding or 'UTF-8 or GBK'} ({one_line(error, 100)}); "
-            "set `encoding` in layers.toml"
-        ) from error
-    except ValueError as error:
+    except BadInput:
+        raise
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
         raise BadInput(
             f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise BadInput(f"{path}: holds no geometry; give a layer of polygons, lines or points")
     return frame
+
+
+def _table(path: Path, layer: Layer) -> str:
+    """The table to read: the one that layers.toml names, or the only one there is."""
+    tables = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if layer.table is not None and layer.table not in tables:
+        raise BadInput(f"{path}: has no table {layer.table!r}; set `table` to one of {', '.join(tables)}")
+    if layer.table is None and len(tables) > 1:
+        raise BadInput(
+            f"{path}: holds {len(tables)} tables; set `table` in layers.toml to one of {', '.join(tables)}"
+        )
+    return layer.table or tables[0]
 
 
 def _crs_of_layer(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> CRS:

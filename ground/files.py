@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from ground.errors import BadInput, CannotWrite, TiankanError, one_line
 
 CHUNK = 1 << 20
 """Bytes hashed between two reports of progress."""
+
+STAGING = ".partial-"
+"""How the name of every staging folder begins."""
 
 _ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -47,9 +51,11 @@ def cannot_write(path: Path, error: BaseException) -> CannotWrite:
     code = error.errno if isinstance(error, OSError) else None
     # GDAL's errors carry no number: ask the disk.
     full = code in _ENDS_OF_SPACE or (code is None and _free_bytes(path) < CHUNK)
-    why = "the disk or quota is full" if full else (code and os.strerror(code)) or one_line(error)
+    unsure = f"most often the disk or a quota is full; the library said: {one_line(error, 120)}"
+    why = "the disk or quota is full" if full else (os.strerror(code) if code else unsure)
+    final = path.parent.parent / path.name if path.parent.name.startswith(STAGING) else path
     return CannotWrite(
-        f"{path}: could not be written ({why}); free some space or choose another folder, then run again"
+        f"{final}: could not be written ({why}); free some space or choose another folder, then run again"
     )
 
 
@@ -66,7 +72,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=folder))
     except OSError as error:
         raise cannot_write(folder, error) from error
     try:
@@ -77,6 +83,23 @@ def staging_folder(folder: Path) -> Iterator[Path]:
         raise cannot_write(folder, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Standard error closed to C libraries: libtiff prints line after line there when a disk is full.
+
+    What goes wrong still comes as an exception, and becomes the one sentence that a user is owed.
+    """
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -8,14 +8,17 @@ from typing import Any
 import rasterio
 import rasterio.shutil
 from pyproj import CRS
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ground.crs import crs_of
 from ground.errors import BadInput, one_line
-from ground.files import cannot_write
+from ground.files import cannot_write, libraries_silenced
 from imagery.scene import Grid
 
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""rasterio lets some of GDAL's own errors through as they are."""
 BLOCK = 512
 """Side of a stored block: every GeoTIFF that we write, and the window sizes that suit it."""
 
@@ -35,11 +38,11 @@ def opened(href: str) -> Iterator[DatasetReader]:
     try:
         with rasterio.open(href) as source:
             yield source
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise unreadable(href, error) from error
 
 
-def unreadable(href: str, error: RasterioError) -> BadInput:
+def unreadable(href: str, error: Exception) -> BadInput:
     """The sentence for a file that GDAL gives up on."""
     detail = one_line(error.__cause__ or error, 160)
     return BadInput(
@@ -86,10 +89,13 @@ def writing(path: Path, grid: Grid, **profile: Any) -> Iterator[Any]:
     """A tiled GeoTIFF open for writing block by block; faults of the disk become one sentence."""
     shape = {"width": grid.width, "height": grid.height, "transform": grid.transform}
     try:
-        with rasterio.open(path, "w", crs=rasterio_crs(grid.crs), **TILED, **shape, **profile) as sink:
+        with (
+            libraries_silenced(),
+            rasterio.open(path, "w", crs=rasterio_crs(grid.crs), **TILED, **shape, **profile) as sink,
+        ):
             yield sink
         _check_written(path)
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise cannot_write(path, error) from error
 
 
@@ -97,9 +103,10 @@ def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE") -> 
     """A Cloud-Optimized GeoTIFF of a GeoTIFF, with overviews; the caller names a path in a staging folder."""
     options = COG_OPTIONS | {"overview_resampling": overview_resampling}
     try:
-        rasterio.shutil.copy(source, target, driver="COG", **options)
-        _check_written(target)
-    except RasterioError as error:
+        with libraries_silenced():
+            rasterio.shutil.copy(source, target, driver="COG", **options)
+            _check_written(target)
+    except GDAL_ERRORS as error:
         raise cannot_write(target, error) from error
 
 

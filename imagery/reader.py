@@ -9,7 +9,6 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -17,7 +16,7 @@ from rasterio.windows import Window
 from ground.crs import to_crs
 from imagery import sensors
 from imagery.pairing import offset_in
-from imagery.raster import grid_of, opened, rasterio_crs, unreadable
+from imagery.raster import GDAL_ERRORS, grid_of, opened, rasterio_crs, unreadable
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
 
 Float = NDArray[np.float32]
@@ -79,7 +78,7 @@ class _File:
         """Raw values (bands, rows, columns), and where this file recorded something."""
         try:
             return self._read(indexes, self._there(window))
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             # Said here, for the scenes are open one inside the other: the innermost would be blamed.
             raise unreadable(self.href, error) from error
 
