@@ -1,5 +1,6 @@
 """The verbs of Tiankan, one step each; each may be run again and adds nothing twice."""
 
+import io
 import os
 import sys
 import warnings
@@ -10,7 +11,7 @@ import typer
 
 import terminal
 from ground.errors import BadInput, TiankanError
-from settings import Settings
+from settings import load_settings
 
 # QGIS and Debian shells set these for another PROJ; rasterio's own data is the only one that fits it.
 for _name in ("PROJ_DATA", "PROJ_LIB"):
@@ -123,7 +124,7 @@ def judge(
 
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
-        judged = pipeline.judge_changes(changes, layers, db or Settings().db, folder, region, advance)
+        judged = pipeline.judge_changes(changes, layers, db or load_settings().db, folder, region, advance)
     terminal.show_judged(judged.rows(), pipeline.judged_summary(judged, layers, folder), json)
 
 
@@ -154,7 +155,7 @@ def run(
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
         made, judged = pipeline.run(
-            before, after, layers, db or Settings().db, out, options, folder, region, advance
+            before, after, layers, db or load_settings().db, out, options, folder, region, advance
         )
     if json:
         terminal.print_json(made | {"judgements": judged.rows()})
@@ -179,7 +180,7 @@ def cases_list(
     from cases.store import CaseFilter, open_store
 
     wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
-    page = open_store(db or Settings().db, create=False).cases(wanted, after=after, limit=limit)
+    page = open_store(db or load_settings().db, create=False).cases(wanted, after=after, limit=limit)
     more = f" Next page: --after {page.next_after}" if page.next_after else ""
     terminal.show(
         [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"
@@ -192,7 +193,7 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     from cases.show import case_sheet
     from cases.store import open_store
 
-    store = open_store(db or Settings().db, create=False)
+    store = open_store(db or load_settings().db, create=False)
     sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
     rows = [
         {
@@ -225,7 +226,7 @@ def cases_move(
     from cases.store import open_store
     from cases.workflow import load_workflow
 
-    store = open_store(db or Settings().db, create=False)
+    store = open_store(db or load_settings().db, create=False)
     case = store.move(
         case_id, to, load_workflow(), actor=actor, role=role, evidence=dict(map(_pair, evidence or []))
     )
@@ -248,7 +249,7 @@ def serve(
     """Start the API and the map over a database of cases."""
     from api.server import serve as start
 
-    settings = Settings()
+    settings = load_settings()
     start(db or settings.db, host or settings.host, port or settings.port)
 
 
@@ -263,7 +264,7 @@ def demo(
     from demo.story import tell
 
     with terminal.progress() as advance:
-        made, judged, picture = tell(out, Settings().cache, advance)
+        made, judged, picture = tell(out, load_settings().cache, advance)
     if json:
         terminal.print_json(made | {"judgements": judged.rows(), "picture": str(picture)})
         return
@@ -276,15 +277,22 @@ def demo(
 
 
 def main() -> int:
-    """Run a verb; 2 for what the user can mend, said in one sentence."""
+    """A verb run; 2 for what the user can mend, said in one sentence."""
     if not sys.warnoptions:
         # Libraries warn programmers; a user is told in one sentence or not at all.
         warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app(standalone_mode=True)
+        app(prog_name="tiankan", standalone_mode=True)
     except TiankanError as error:
         terminal.complain(error)
         return 2
+    except BrokenPipeError:
+        # Whoever read us has seen enough; nothing may be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

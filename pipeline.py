@@ -98,7 +98,7 @@ def detect(
         detector=detector,
         asked=options.detector,
         threshold=options.threshold,
-        smallest_m2=options.smallest_m2 or _smallest_m2(pair),
+        smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
     )
     made_by = record.made_by(run)
     with staging_folder(out) as staging:

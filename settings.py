@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import platformdirs
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ground.errors import BadInput
 
 
 class Settings(BaseSettings):
@@ -16,4 +19,20 @@ class Settings(BaseSettings):
     db: str = "sqlite:///data/cases.db"
     """The database that verbs use when no --db is given."""
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(default=8000, ge=0, le=65535)
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        BadInput: a variable holds what it must not.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = f"TIANKAN_{str(fault['loc'][0]).upper()}"
+        raise BadInput(
+            f"{name}: {fault['input']!r} is wrong ({fault['msg']}); set it right or unset it"
+        ) from error

@@ -6,6 +6,7 @@ Areas are rounded to 0.001 m², distances to 0.001 m, shares to a
 millionth: noise in the last digit must not turn a verdict.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,10 @@ from ground.crs import LONLAT, crs_of, equal_area_crs, to_crs
 Fact = float | str | None
 SAME_M2 = 0.01
 """Areas closer than this are one area: a hundredth of a square metre, far under the ledger's 0.01 亩."""
+SAME_M = 0.001
+"""A line or point no deeper inside a change than this lies on its border."""
+FIRST_DAY, LAST_DAY = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31")
+"""In force since ever, and for ever: what a feature without dates means."""
 FARTHEST_M = 20_003_931.0
 """Pole to pole along a meridian: the distance to a feature that does not exist, where a layer is complete."""
 
@@ -117,11 +122,11 @@ def count(hits: Hits) -> float:
 
 def dominant(hits: Hits) -> str:
     """The land class (or number) that covers most of the change; empty where nothing does."""
-    totals: dict[str, float] = {}
+    pieces: dict[str, list[shapely.Geometry]] = {}
     for piece, land_class, number in zip(hits.pieces, hits.land_classes, hits.numbers, strict=True):
-        name = land_class or number or ""
-        totals[name] = totals.get(name, 0.0) + piece.area
-    return max(sorted(totals), key=lambda name: totals[name], default="")
+        pieces.setdefault(land_class or number or "", []).append(piece)
+    covered = {name: round(float(shapely.area(shapely.union_all(p))), 3) for name, p in pieces.items()}
+    return max(sorted(covered), key=lambda name: covered[name], default="")
 
 
 def numbers(hits: Hits) -> str:
@@ -135,16 +140,40 @@ MEASURES: dict[str, Callable[[Hits], Fact]] = {
 """Measures of what lies inside a change; `distance_m` looks outside and is written apart."""
 
 
+@dataclass(frozen=True)
+class _Features:
+    """A layer's features, ready to be asked; in force from `begins` to `ends`, both days included."""
+
+    shapes: NDArray[np.object_]
+    tree: shapely.STRtree
+    numbers: NDArray[np.object_]
+    land_classes: NDArray[np.object_]
+    begins: NDArray[np.datetime64]
+    ends: NDArray[np.datetime64]
+    has_dates: bool
+
+
+def _features(frame: gpd.GeoDataFrame) -> _Features:
+    shapes = frame.geometry.to_numpy()
+    begins, ends = (frame[name].astype("datetime64[s]") for name in ("valid_from", "valid_to"))
+    return _Features(
+        shapes=shapes,
+        tree=shapely.STRtree(shapes),
+        numbers=frame["number"].to_numpy(dtype=object),
+        land_classes=frame["land_class"].to_numpy(dtype=object),
+        begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
+        ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
+        has_dates=bool((begins.notna() | ends.notna()).any()),
+    )
+
+
 def _measure_layer(
     name: str, shapes: NDArray[np.object_], changes: gpd.GeoDataFrame, data: LayerData
 ) -> list[tuple[dict[str, Fact], dict[str, str]]]:
     """(values, reasons) of each change against one layer."""
-    frame = data.frame
-    features = frame.geometry.to_numpy()
-    tree = shapely.STRtree(features)
-    found = tree.query(shapes, predicate="intersects")
+    features = _features(data.frame)
+    found = features.tree.query(shapes, predicate="intersects")
     by_change = pd.Series(found[1]).groupby(found[0]).apply(lambda s: sorted(s.tolist())).to_dict()
-    has_dates = bool(frame[["valid_from", "valid_to"]].notna().to_numpy().any())
     results = []
     for i, shape in enumerate(shapes):
         days = (changes["before"].iloc[i], changes["after"].iloc[i])
@@ -157,7 +186,7 @@ def _measure_layer(
             if outside:
                 values[fact], reasons[fact] = (None, f"layer {name} does not cover the whole change")
             else:
-                values[fact], reason = _dated(measure_name, shape, frame, tree, hits, days, has_dates)
+                values[fact], reason = _dated(measure_name, shape, features, hits, days)
                 if measure_name == "distance_m" and _beyond(values[fact], shape, data):
                     values[fact], reason = (
                         None,
@@ -179,80 +208,61 @@ def _beyond(distance_m: Fact, shape: shapely.Geometry, data: LayerData) -> bool:
 def _dated(
     name: str,
     shape: shapely.Geometry,
-    frame: gpd.GeoDataFrame,
-    tree: shapely.STRtree,
+    features: _Features,
     hits: NDArray[np.int_],
     days: tuple[pd.Timestamp, pd.Timestamp],
-    has_dates: bool,
 ) -> tuple[Fact, str]:
     """A measure, if it is the same whichever day between the scenes the ground changed; else None and why."""
-    if not has_dates:
-        return _value(name, shape, frame, tree, hits, np.ones(len(frame), dtype=bool)), ""
+    rows = np.arange(len(features.shapes)) if name == "distance_m" else hits
+    if not features.has_dates:
+        return _value(name, shape, features, rows), ""
     if any(pd.isna(day) for day in days):
         return (
             None,
             "its features have dates, but the scenes' are not known; pass --before-date and --after-date",
         )
-    always, sometime = in_force(frame, *days)
-    low = _value(name, shape, frame, tree, hits, always)
-    high = _value(name, shape, frame, tree, hits, sometime)
-    if _same(low, high):
-        return high, ""
-    between = f"{days[0]:%Y-%m-%d} and {days[1]:%Y-%m-%d}"
-    return (None, f"it depends on the day of the change; a scene from between {between} would settle it")
+    first, last = (np.datetime64(day.tz_convert(None), "D") for day in days)
+    begins, ends = features.begins[rows], features.ends[rows]
+    if name == "distance_m":
+        # Of thousands of features: the distance can only lie between that to all that ever were in force and
+        # that to those which always were.
+        masks = [(begins <= first) & (ends >= last), (begins <= last) & (ends >= first)]
+    else:
+        turns = np.unique([first, *begins, *(ends + 1)])
+        masks = [(begins <= day) & (ends >= day) for day in turns[(turns >= first) & (turns <= last)]]
+    value, *others = (_value(name, shape, features, rows[mask]) for mask in masks)
+    if all(_same(value, other) for other in others):
+        return value, ""
+    return (
+        None,
+        f"it depends on the day of the change; a scene from between {first} and {last} would settle it",
+    )
 
 
 def _same(one: Fact, other: Fact) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= SAME_M2 * 1e-3 or one == other
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-5)
     return one == other
 
 
-def in_force(
-    frame: gpd.GeoDataFrame, before: pd.Timestamp, after: pd.Timestamp
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Features valid on every day from before to after, and on at least one. No date means no limit."""
-    first, last = (day.tz_convert(None).normalize() for day in (before, after))
-    begins, ends = (frame["valid_from"].astype("datetime64[s]"), frame["valid_to"].astype("datetime64[s]"))
-    begins, ends = (begins.fillna(pd.Timestamp("1700-01-01")), ends.fillna(pd.Timestamp("2200-01-01")))
-    always = (begins <= first) & (ends >= last)
-    sometime = (begins <= last) & (ends >= first)
-    return always.to_numpy(), sometime.to_numpy()
-
-
-def _value(
-    name: str,
-    shape: shapely.Geometry,
-    frame: gpd.GeoDataFrame,
-    tree: shapely.STRtree,
-    hits: NDArray[np.int_],
-    valid: NDArray[np.bool_],
-) -> Fact:
+def _value(name: str, shape: shapely.Geometry, features: _Features, rows: NDArray[np.int_]) -> Fact:
+    shapes = features.shapes[rows]
     if name == "distance_m":
-        return _distance_m(shape, frame, tree, valid)
-    rows = hits[valid[hits]]
-    features = frame.geometry.to_numpy()[rows]
-    pieces = shapely.intersection(features, shape)
-    # A shared border is a line or a point: it covers nothing and is not a piece of a polygon layer.
-    keep = (shapely.get_dimensions(features) < 2) | (shapely.area(pieces) > SAME_M2)
+        near = (
+            features.tree.query_nearest(shape, all_matches=False)
+            if len(rows) == len(features.shapes)
+            else rows
+        )
+        return (
+            round(float(shapely.distance(features.shapes[near], shape).min()), 3) if len(near) else FARTHEST_M
+        )
+    pieces = shapely.intersection(shapes, shape)
+    # What only shares a border covers nothing and is no piece, be it a polygon, a line or a point.
+    keep = shapely.area(pieces) > SAME_M2
+    thin = shapely.get_dimensions(shapes) < 2
+    if thin.any():
+        keep |= thin & shapely.intersects(shapes, shapely.buffer(shape, -SAME_M))
     chosen = rows[keep]
     return MEASURES[name](
-        Hits(
-            shape,
-            pieces[keep],
-            frame["number"].iloc[chosen].tolist(),
-            frame["land_class"].iloc[chosen].tolist(),
-        )
+        Hits(shape, pieces[keep], features.numbers[chosen].tolist(), features.land_classes[chosen].tolist())
     )
-
-
-def _distance_m(
-    shape: shapely.Geometry, frame: gpd.GeoDataFrame, tree: shapely.STRtree, valid: NDArray[np.bool_]
-) -> float:
-    """Metres to the nearest feature in force; FARTHEST_M if there is none."""
-    if not valid.any():
-        return FARTHEST_M
-    if valid.all():
-        near = tree.query_nearest(shape, all_matches=False)
-        return round(float(shapely.distance(shape, frame.geometry.to_numpy()[near[0]])), 3)
-    return round(float(shapely.distance(frame.geometry.to_numpy()[valid], shape).min()), 3)

@@ -12,7 +12,8 @@ import shapely
 from pydantic import Field, field_validator
 from pyproj import CRS
 
-from cases.encoding import dbf_encoding
+from cases.columns import days, texts
+from cases.encoding import RAW, dbf_encoding, in_letters
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
 from ground.tables import Strict, load_toml, parse
@@ -110,6 +111,8 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
     # Our own definition of the CRS is exact in x and y; geopandas would transform by ballpark.
     moved = to_crs(geometries, source, crs, str(path))
     frame = gpd.GeoDataFrame(columns, geometry=list(moved), crs=crs, index=pd.RangeIndex(len(raw)))
+    # What was repaired to nothing lies nowhere.
+    frame = frame[~frame.geometry.is_empty].reset_index(drop=True)
     return LayerData(layer=layer, frame=frame, covers=_coverage(layer, frame, folder, crs), repaired=repaired)
 
 
@@ -122,7 +125,10 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
             return gpd.read_parquet(path)
         table = _table(path, layer)
-        frame = pyogrio.read_dataframe(path, layer=table, encoding=encoding, on_invalid="ignore")
+        read_as = RAW if is_shapefile else encoding
+        frame = pyogrio.read_dataframe(path, layer=table, encoding=read_as, on_invalid="ignore")
+        if is_shapefile and encoding:
+            frame = in_letters(frame, encoding, set(layer.columns.values()))
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
@@ -182,28 +188,21 @@ def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarra
 
 def _column(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd.Series:
     if theirs not in raw.columns:
+        if raw.empty and len(raw.columns) == 1:  # GeoJSON without features names no columns
+            return pd.Series([], dtype=object)
         have = ", ".join(c for c in raw.columns if c != raw.geometry.name)
         raise BadInput(
             f"{path}: has no column {theirs!r} (it has {have or 'none'}); mend `columns` in layers.toml"
         )
-    values = raw[theirs].reset_index(drop=True)
     if not is_date:
-        return values.map(lambda v: None if pd.isna(v) else str(v)).astype(object)
+        return texts(raw[theirs])
     try:
-        return pd.Series([_day(v) for v in values], dtype="datetime64[s]")
-    except (ValueError, TypeError, OverflowError) as error:
+        return days(raw[theirs])
+    except ValueError as error:
         raise BadInput(
-            f"{path}: column {theirs!r} holds no date ({one_line(error, 100)}); write 2020-08-04 or 20200804"
+            f"{path}: column {theirs!r} holds {one_line(error, 100)}, which is no date; "
+            "write 2020-08-04 or 20200804"
         ) from error
-
-
-def _day(value: object) -> pd.Timestamp:
-    """A day from a date, a time, 20200804, 2020-08-04 or 2020/8/4; empty text is unknown."""
-    if value is None or value == "" or (not isinstance(value, str) and pd.isna(value)):
-        return pd.NaT
-    text = str(int(value)) if isinstance(value, (int, float)) else value
-    stamp = pd.Timestamp(text)
-    return (stamp.tz_localize(None) if stamp.tzinfo else stamp).normalize()
 
 
 def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> shapely.Geometry | None:
@@ -211,5 +210,12 @@ def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> 
         return None
     if layer.coverage == BOUNDS:
         return shapely.box(*frame.total_bounds) if len(frame) else shapely.Polygon()
+    path = folder / layer.coverage
+    mend = f"mend `coverage` of {layer.title!r}: {EVERYWHERE}, {BOUNDS} or the path of a file of polygons"
+    if not path.exists():
+        raise BadInput(f"{path}: there is no such file; {mend}")
     area = Layer(title=f"coverage of {layer.title}", path=layer.coverage, coverage=EVERYWHERE, measures=[])
-    return shapely.union_all(read_layer(area, folder, crs).frame.geometry.to_numpy())
+    covers = shapely.union_all(read_layer(area, folder, crs).frame.geometry.to_numpy())
+    if not covers.is_empty and shapely.get_dimensions(covers) < 2:
+        raise BadInput(f"{path}: holds no polygon; {mend}")
+    return covers

@@ -31,9 +31,13 @@ CREDIT = (
 
 
 def draw(
-    pair: ScenePair, changes: gpd.GeoDataFrame, verdicts: dict[str, str], target: Path, credit: str = CREDIT
+    pair: ScenePair,
+    changes: gpd.GeoDataFrame,
+    verdicts: dict[str, str],
+    target: Path,
+    made_by: dict[str, str],
 ) -> None:
-    """A PNG of three panels. `verdicts` by change_id; changes in the pair's CRS."""
+    """A PNG of three panels. `verdicts` by change_id; `made_by` goes into its metadata."""
     before, after = _pictures(pair)
     figure = Figure(figsize=(15, 6.2), dpi=110, layout="constrained")
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
@@ -50,9 +54,9 @@ def draw(
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles) or 1, frameon=False, fontsize=11
     )
-    figure.suptitle(credit, fontsize=9, color="#555555", y=0.995, va="top")
+    figure.suptitle(CREDIT, fontsize=9, color="#555555", y=0.995, va="top")
     with written_beside(target) as beside:
-        figure.savefig(beside)
+        figure.savefig(beside, metadata=made_by)
 
 
 def _when(word: str, moment: Any) -> str:

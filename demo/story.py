@@ -5,6 +5,7 @@ from typing import Any
 
 import pipeline
 from demo import picture, place, series
+from detection import record
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
 
@@ -33,5 +34,11 @@ def tell(out: Path, cache: Path, advance: pipeline.Advance) -> tuple[dict[str, A
     )
     verdicts = {change: str(judgement.verdict) for change, judgement in judged.judgements.items()}
     target = out / "changes.png"
-    picture.draw(make_pair(open_scene(before), open_scene(after)), judged.changes, verdicts, target)
+    picture.draw(
+        make_pair(open_scene(before), open_scene(after)),
+        judged.changes,
+        verdicts,
+        target,
+        record.made_by(made),
+    )
     return made, judged, target

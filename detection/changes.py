@@ -152,13 +152,17 @@ def read(path: Path) -> gpd.GeoDataFrame:
             f"{path}: cannot be read as a GeoPackage with a layer {LAYER!r} ({one_line(error, 160)}); "
             "make it with `tiankan detect`"
         ) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise BadInput(f"{path}: its layer {LAYER!r} has no geometry; make it with `tiankan detect`")
     check(frame, str(path))
     frame = frame[[*COLUMNS, "geometry"]]
     for name, kind in COLUMNS.items():
-        if kind == "datetime":
-            frame[name] = _utc(frame[name])
-        else:
-            frame[name] = frame[name].astype(kind)
+        try:
+            frame[name] = _utc(frame[name]) if kind == "datetime" else frame[name].astype(kind)
+        except (ValueError, TypeError) as error:
+            raise BadInput(
+                f"{path}: column {name} holds no {kind} ({one_line(error, 160)}); make it with `tiankan detect`"
+            ) from error
     return frame.set_crs(crs_of(frame.crs, str(path)), allow_override=True)
 
 
@@ -168,5 +172,9 @@ def write(frame: gpd.GeoDataFrame, path: Path, made_by: dict[str, str]) -> None:
         pyogrio.write_dataframe(
             check(frame, str(path)), path, layer=LAYER, geometry_type="Polygon", layer_metadata=made_by
         )
+        # GDAL builds the spatial index on closing, and says nothing when the disk is full by then.
+        written = pyogrio.read_info(path, layer=LAYER)
+        if written["features"] != len(frame) or not written["capabilities"]["fast_spatial_filter"]:
+            raise pyogrio.errors.DataSourceError("its spatial index was not written")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pyogrio.errors.FieldError) as error:
         raise cannot_write(path, error) from error

@@ -17,9 +17,13 @@ BINS = np.linspace(-2.0, 2.0, 4001)
 
 
 def ndvi(red: NDArray[np.float32], nir: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(nir − red) / (nir + red); 0 where both are 0 (Rouse et al. 1974)."""
+    """(nir − red) / (nir + red), within ±1; 0 where both are 0 (Rouse et al. 1974).
+
+    Dark water may have negative reflectance, and a sum near 0 would outweigh every other pixel.
+    """
     total = (nir + red).astype(np.float64)
-    return np.asarray(np.divide(nir - red, total, out=np.zeros_like(total), where=np.abs(total) > 1e-6))
+    ratio = np.divide(nir - red, total, out=np.zeros_like(total), where=np.abs(total) > 1e-6)
+    return np.asarray(np.clip(ratio, -1.0, 1.0))
 
 
 def ndvi_change(

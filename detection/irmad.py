@@ -22,7 +22,9 @@ ROUNDS = 60
 SETTLED = 1e-3
 """Largest move of a canonical correlation in the last round."""
 RIDGE = 1e-9
-"""Part of the mean variance added to every variance, so that constant and repeated bands do no harm."""
+"""Part of its variance added to each band's variance, so that repeated bands do no harm."""
+FLAT = 1e-7
+"""A band that spreads less than this part of its mean is constant, as far as float32 can tell."""
 CHUNK = 1 << 18
 """Pixels whose moments are taken at once."""
 
@@ -87,14 +89,19 @@ def canonical(moments: Moments) -> Canonical:
     """Canonical correlation analysis of stacked (before, after) moments; least correlated pair first."""
     p = len(moments.mean) // 2
     cov = moments.covariance
-    ridge = RIDGE * max(np.trace(cov) / (2 * p), np.finfo(float).tiny)
-    xx, yy, xy = (cov[:p, :p] + ridge * np.eye(p), cov[p:, p:] + ridge * np.eye(p), cov[:p, p:])
+    # Each band in units of its own spread, so that no gain of either date can drown the other's ridge.
+    spread = np.sqrt(np.diag(cov))
+    spread = np.where(spread > FLAT * np.abs(moments.mean), spread, 1.0)
+    cov = cov / np.outer(spread, spread)
+    np.fill_diagonal(cov, 1.0 + RIDGE)
+    xx, yy, xy = cov[:p, :p], cov[p:, p:], cov[:p, p:]
     squared, a = scipy.linalg.eigh(xy @ np.linalg.solve(yy, xy.T), xx)
     b = np.linalg.solve(yy, xy.T @ a)
     length = np.sqrt(np.einsum("ik,ij,jk->k", b, yy, b))
     b = b / np.where(length > 0, length, 1.0)
     correlations = np.sqrt(np.clip(squared, 0.0, 1.0 - 1e-12))
-    return Canonical(moments.mean[:p], moments.mean[p:], a, b, correlations)
+    units = spread[:, None]
+    return Canonical(moments.mean[:p], moments.mean[p:], a / units[:p], b / units[p:], correlations)
 
 
 @dataclass(frozen=True)

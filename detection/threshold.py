@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 BINS = 256
 CLEAR_OF_BACKGROUND = 3.5
 """Background widths a change must lie beyond: 2 in 10,000 pixels of pure Gaussian background do."""
+LEAST = 1.5
+"""The statistic is 1 where a pixel differs as much as unchanged ones do: less than this is never change."""
 AT_THE_MODE = 0.01
 """The probability given to a pixel in the middle of the background."""
 
@@ -75,11 +77,12 @@ def background(values: NDArray[np.float64]) -> tuple[float, float]:
 def change_scale(values: NDArray[np.float64]) -> ChangeScale:
     """The scale of a statistic that is near-Gaussian where nothing changed and larger where something did.
 
-    Otsu's threshold alone would cut an unchanged pair in half; it must also lie clear of the background.
+    Otsu's threshold alone would cut an unchanged pair in half; it must also lie clear of the background, and
+    clear of the differences that unchanged ground is expected to have (a scene against itself has rounding only).
     """
     if len(values) == 0 or np.ptp(values) == 0:
         level = float(values[0]) if len(values) else 0.0
         return ChangeScale(threshold=np.inf, background=level, width=0.0, otsu=level)
     split = otsu(values)
     mode, width = background(values)
-    return ChangeScale(max(split, mode + CLEAR_OF_BACKGROUND * width), mode, width, split)
+    return ChangeScale(max(split, mode + CLEAR_OF_BACKGROUND * width, LEAST), mode, width, split)

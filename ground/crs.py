@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
+from pyproj.crs import ProjectedCRS
 from pyproj.exceptions import CRSError, ProjError
 
 from ground.errors import BadInput, UnknownDatum, one_line
@@ -20,14 +21,12 @@ LONLAT = CRS.from_epsg(4326)
 ELLIPSOID = Geod(ellps="WGS84")
 """GRS80, of CGCS2000 and ETRS89, differs by 0.1 mm in the semi-minor axis: no area here can tell."""
 
-SHIFTED_DATUMS = ("beijing 1954", "beijing_1954", "xian 1980", "xian_1980", "new beijing", "xian80")
+SHIFTED_DATUMS = ("beijing 1954", "beijing54", "xian 1980", "xian80", "new beijing")
 """Datums whose shift to a modern one is local and not public; refused unless the CRS carries parameters."""
 
-SAME_DATUMS = (
-    {"wgs 84", "wgs84", "world geodetic system 1984"},
-    {"cgcs2000", "china 2000", "china geodetic"},
-)
-"""WGS 84 and CGCS2000 agree to centimetres (both realise ITRS): equal by name, for this software."""
+WGS84 = ("wgs 84", "wgs84", "world geodetic system 1984")
+CGCS2000 = ("cgcs2000", "china 2000", "china geodetic")
+"""It and WGS 84 agree to centimetres (both realise ITRS): equal by name, for this software."""
 
 
 def crs_of(text: Any, where: str) -> CRS:
@@ -51,14 +50,28 @@ def transformer(source: CRS, target: CRS, where: str) -> Transformer:
     Raises:
         UnknownDatum: only a ballpark transformation exists, or the datum's shift is not public.
     """
-    if _needs_parameters(source, target) or _needs_parameters(target, source):
-        raise UnknownDatum(_refusal(source, target, where))
-    if _same_datum(source, target):
-        return Transformer.from_crs(source, target, always_xy=True)
+    one, other = shiftable(source, target, where)
+    ballpark = _is_itrs(one) and _is_itrs(other)
     try:
-        return Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False)
+        return Transformer.from_crs(one, other, always_xy=True, allow_ballpark=ballpark)
     except ProjError as error:
         raise UnknownDatum(_refusal(source, target, where)) from error
+
+
+def shiftable(source: CRS, target: CRS, where: str) -> tuple[CRS, CRS]:
+    """Both as PROJ and GDAL can turn them into each other without a guess.
+
+    Parameters (+towgs84) lead to WGS 84 only: beside a CRS that has them, CGCS2000 stands as WGS 84, or
+    both libraries would quietly leave the parameters out.
+
+    Raises:
+        UnknownDatum: the shift of one's datum is not public and it carries no parameters.
+    """
+    if _datum(source) != _datum(target) and (_needs_parameters(source) or _needs_parameters(target)):
+        raise UnknownDatum(_refusal(source, target, where))
+    if source.is_bound or target.is_bound:
+        return _on_wgs84(source), _on_wgs84(target)
+    return source, target
 
 
 def transformed(move: Transformer, points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -67,22 +80,39 @@ def transformed(move: Transformer, points: list[tuple[float, float]]) -> tuple[l
     return list(xs), list(ys)
 
 
-def _datum_name(crs: CRS) -> str:
+def _datum(crs: CRS) -> str:
+    return (crs.datum.name if crs.datum else crs.name).lower().replace("_", " ")
+
+
+def _names(crs: CRS) -> str:
     geodetic = crs.geodetic_crs
-    names = (crs.datum.name if crs.datum else "", geodetic.name if geodetic else "", crs.name)
-    return " ".join(names).lower().replace("_", " ")
+    return " ".join((_datum(crs), geodetic.name if geodetic else "", crs.name)).lower().replace("_", " ")
 
 
-def _same_datum(one: CRS, other: CRS) -> bool:
-    names = [_datum_name(one), _datum_name(other)]
-    return all(any(word in name for group in SAME_DATUMS for word in group) for name in names)
+def _is_itrs(crs: CRS) -> bool:
+    """WGS 84 or CGCS2000; a CRS with parameters is neither, whatever "towgs84" is in its name."""
+    return not crs.is_bound and any(word in _names(crs) for word in (*WGS84, *CGCS2000))
 
 
-def _needs_parameters(crs: CRS, other: CRS) -> bool:
-    if crs.is_bound:
+def _on_wgs84(crs: CRS) -> CRS:
+    """A CGCS2000 system as the same one on WGS 84 (the ellipsoids differ by 0.1 mm); any other as it is."""
+    if crs.is_bound or not any(word in _names(crs) for word in CGCS2000):
+        return crs
+    if crs.is_geographic:
+        return LONLAT
+    return ProjectedCRS(
+        conversion=crs.coordinate_operation,
+        geodetic_crs=LONLAT,
+        cartesian_cs=crs.coordinate_system,
+        name=f"{crs.name} on WGS 84",
+    )
+
+
+def _needs_parameters(crs: CRS) -> bool:
+    """A datum whose shift is not public, with no parameters, or with zeros, which some software writes for none."""
+    if crs.is_bound and crs.coordinate_operation and any(crs.coordinate_operation.towgs84):
         return False
-    name = _datum_name(crs)
-    return any(datum.replace("_", " ") in name for datum in SHIFTED_DATUMS) and _datum_name(other) != name
+    return any(datum in _names(crs) for datum in SHIFTED_DATUMS)
 
 
 def _refusal(source: CRS, target: CRS, where: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ground.errors import BadInput
 from ground.files import sha256, written_beside
 from imagery import sensors, stac
-from imagery.raster import grid_of, opened, to_cog
+from imagery.raster import check_measured, grid_of, opened, to_cog
 from imagery.scene import BandRef, Scene
 
 ITEM_SUFFIXES = {".json", ".geojson"}
@@ -42,6 +42,7 @@ def open_scene(path: Path, sensor: str | None = None, acquired: str | None = Non
 def _from_raster(path: Path, sensor: str | None, when: datetime | None) -> Scene:
     href = str(path)
     with opened(href) as source:
+        check_measured(source, href)
         grid = grid_of(source, href)
         images = [i for i in source.indexes if source.colorinterp[i - 1].name != "alpha"]
         described = tuple(source.descriptions[i - 1] for i in images)
@@ -102,6 +103,8 @@ def add_scene(
         BadInput: the file is no scene, or the folder holds another one of its name.
     """
     scene = open_scene(path, sensor, acquired)
+    if Path(scene.id).name != scene.id:
+        raise BadInput(f"{path}: its id {scene.id!r} cannot be the name of a file; mend the Item's id")
     item = folder / f"{scene.id}.json"
     checksums = {href: sha256(Path(href)) for href in scene.files}
     note = f"source sha256 {checksums[scene.bands[0].href]}"
@@ -110,14 +113,21 @@ def add_scene(
             f"{item}: another scene of this name is there already; rename {path.name} or remove it"
         )
     if cog:
-        copy = folder / f"{scene.id}.tif"
-        with written_beside(copy) as beside:
-            to_cog(path, beside)
-        here = {
-            ref: replace(ref, href=str(copy)) for ref in (*scene.bands, *([scene.mask] if scene.mask else []))
-        }
-        mask = here[scene.mask] if scene.mask else None
-        scene = replace(scene, bands=tuple(here[ref] for ref in scene.bands), mask=mask)
-        checksums = {str(copy): sha256(copy)}
+        scene = _copied(scene, folder / f"{scene.id}.tif")
+        checksums = {href: sha256(Path(href)) for href in scene.files}
     stac.write_item(scene, item, checksums, note)
     return scene_row(open_scene(item))
+
+
+def _copied(scene: Scene, copy: Path) -> Scene:
+    """The scene on a Cloud-Optimized copy of its one file."""
+    if len(scene.files) > 1:
+        raise BadInput(
+            f"{scene.source}: its bands lie in {len(scene.files)} files and a copy is one; leave out --cog"
+        )
+    if copy.resolve() == Path(scene.files[0]).resolve():
+        raise BadInput(f"{copy}: lies in the catalog already and would be replaced; leave out --cog")
+    with written_beside(copy) as beside:
+        to_cog(Path(scene.files[0]), beside)
+    mask = replace(scene.mask, href=str(copy)) if scene.mask else None
+    return replace(scene, bands=tuple(replace(ref, href=str(copy)) for ref in scene.bands), mask=mask)

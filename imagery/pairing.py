@@ -2,12 +2,10 @@
 
 import math
 
-import rasterio.warp
 from affine import Affine
 
 from ground.crs import transformed, transformer
 from ground.errors import BadInput
-from imagery.raster import rasterio_crs
 from imagery.scene import BandRef, Grid, Scene, ScenePair
 from imagery.sensors import common_name
 
@@ -55,14 +53,14 @@ def common_grid(before: Scene, after: Scene) -> Grid:
     """
     host = min((before, after), key=lambda s: (not s.grid.crs.is_projected, -round(s.grid.gsd_m, 6)))
     guest = after if host is before else before
-    base = host.grid if host.grid.is_north_up else _north_up(host)
+    base = host.grid if host.grid.is_north_up else _north_up(host.grid)
     left, bottom, right, top = _overlap(base, host, guest)
     t = base.transform
     c0, c1 = _inner((left - t.c) / t.a, (right - t.c) / t.a, base.width)
     r0, r1 = _inner((top - t.f) / t.e, (bottom - t.f) / t.e, base.height)
     if c1 <= c0 or r1 <= r0:
         raise _no_overlap(host, guest)
-    return Grid(base.crs, t * Affine.translation(c0, r0), c1 - c0, r1 - r0)
+    return Grid(base.crs, t @ Affine.translation(c0, r0), c1 - c0, r1 - r0)
 
 
 def _inner(low: float, high: float, most: int) -> tuple[int, int]:
@@ -93,13 +91,15 @@ def _no_overlap(host: Scene, guest: Scene) -> BadInput:
     )
 
 
-def _north_up(scene: Scene) -> Grid:
-    """The grid GDAL would warp a rotated or south-up raster to, in its own CRS."""
-    crs = rasterio_crs(scene.grid.crs)
-    transform, width, height = rasterio.warp.calculate_default_transform(
-        crs, crs, scene.grid.width, scene.grid.height, *scene.grid.bounds
-    )
-    return Grid(scene.grid.crs, transform, int(width), int(height))
+def _north_up(grid: Grid) -> Grid:
+    """North-up pixels over the whole of a rotated or south-up grid: as large as its own, square if rotated."""
+    t = grid.transform
+    square = math.sqrt(abs(t.determinant))
+    across, down = (abs(t.a), abs(t.e)) if t.b == t.d == 0 else (square, square)
+    left, bottom, right, top = grid.bounds
+    width = math.ceil((right - left) / across - ALIGNED_PIXELS)
+    height = math.ceil((top - bottom) / down - ALIGNED_PIXELS)
+    return Grid(grid.crs, Affine(across, 0, left, 0, -down, top), width, height)
 
 
 def offset_in(grid: Grid, source: Grid) -> tuple[int, int] | None:
@@ -108,7 +108,7 @@ def offset_in(grid: Grid, source: Grid) -> tuple[int, int] | None:
         return None
     inverse = ~source.transform
     corners = [(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)]
-    there = [inverse * (grid.transform * corner) for corner in corners]
+    there = [inverse @ (grid.transform @ corner) for corner in corners]
     column, row = round(there[0][0]), round(there[0][1])
     gaps = [abs(x - column - c) + abs(y - row - r) for (x, y), (c, r) in zip(there, corners, strict=True)]
     return (column, row) if max(gaps) < ALIGNED_PIXELS else None

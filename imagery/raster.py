@@ -1,5 +1,6 @@
 """Raster files opened, checked and written whole: every fault names the file and the mend."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,8 @@ import rasterio
 import rasterio.shutil
 from pyproj import CRS
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from ground.crs import crs_of
@@ -34,12 +36,21 @@ def opened(href: str) -> Iterator[DatasetReader]:
         BadInput: absent, not a raster, truncated or corrupt, also when found while reading.
     """
     if not href.startswith(("netcdf:", "/vsi")) and not Path(href).is_file():
+        if Path(href).is_dir():
+            raise BadInput(f"{href}: is a folder; give the path of one raster or STAC Item in it")
         raise BadInput(f"{href}: there is no such file; check the path")
     try:
-        with rasterio.open(href) as source:
+        with _opened_quietly(href) as source:
             yield source
     except GDAL_ERRORS as error:
         raise unreadable(href, error) from error
+
+
+def _opened_quietly(href: str) -> DatasetReader:
+    """That pixels have no place on earth is an error of our own (`grid_of`), not a warning beside it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(href)
 
 
 def unreadable(href: str, error: Exception) -> BadInput:
@@ -56,21 +67,64 @@ def grid_of(source: DatasetReader, href: str) -> Grid:
     Raises:
         BadInput: it has no CRS, one that is not tied to the earth, or no geotransform.
     """
-    if not source.crs:
+    crs = _horizontal(source, href)
+    if source.transform.is_identity or not source.transform.determinant:
         raise BadInput(
-            f"{href}: has no coordinate system (CRS); set the true one, for example "
+            f"{href}: has no geotransform, its pixels have no place on earth; georeference it first"
+        )
+    grid = Grid(_plain(crs), source.transform, source.width, source.height)
+    left, bottom, right, top = grid.bounds
+    if crs.is_geographic and not (-360 <= left < right <= 540 and -90.001 <= bottom < top <= 90.001):
+        raise BadInput(
+            f"{href}: its coordinate system {crs.name} is in degrees, but its corners "
+            f"({left:g}, {bottom:g}), ({right:g}, {top:g}) are not; set the true one"
+        )
+    return grid
+
+
+def check_measured(source: DatasetReader, href: str) -> None:
+    """Whether the values of an open raster measure anything that can be compared.
+
+    Raises:
+        BadInput: they are complex, or numbers of a color table.
+    """
+    if any(dtype.startswith("complex") for dtype in source.dtypes):
+        raise BadInput(
+            f"{href}: its pixels are complex numbers, as of a radar's phase; give amplitude or intensity"
+        )
+    if ColorInterp.palette in source.colorinterp:
+        raise BadInput(
+            f"{href}: its pixels are numbers of a color table, not measured values; "
+            "expand them with `gdal_translate -expand rgb`"
+        )
+
+
+def mask_band(source: DatasetReader) -> int | None:
+    """Index of the band that says what an open raster recorded: its alpha, or 0 for a mask that is no band."""
+    if ColorInterp.alpha in source.colorinterp:
+        return int(source.colorinterp.index(ColorInterp.alpha)) + 1
+    return 0 if MaskFlags.per_dataset in source.mask_flag_enums[0] else None
+
+
+def _horizontal(source: DatasetReader, href: str) -> CRS:
+    """The CRS of an open raster, without heights."""
+    if not source.crs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            by_points = bool(source.gcps[0] or source.rpcs)
+        raise BadInput(
+            f"{href}: is placed by control points or an RPC model only; orthorectify it first, for example "
+            "with `gdalwarp -t_srs EPSG:4490`"
+            if by_points
+            else f"{href}: has no coordinate system (CRS); set the true one, for example "
             f"`rio edit-info --crs EPSG:4490 {href}`"
         )
-    crs = crs_of(source.crs.to_wkt(), href)
+    crs = crs_of(source.crs.to_wkt(), href).to_2d()
     if not (crs.is_geographic or crs.is_projected):
         raise BadInput(
             f"{href}: its coordinate system {crs.name!r} is not tied to the earth; set the true one"
         )
-    if source.transform.is_identity:
-        raise BadInput(
-            f"{href}: has no geotransform, its pixels have no place on earth; georeference it first"
-        )
-    return Grid(_plain(crs), source.transform, source.width, source.height)
+    return crs
 
 
 def _plain(crs: CRS) -> CRS:
@@ -111,7 +165,16 @@ def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE") -> 
 
 
 def _check_written(path: Path) -> None:
-    """GDAL reports a full disk late or only in its log: read the last block of each band back."""
+    """GDAL reports a full disk late or only in its log, and a block that was not written reads as nodata."""
+    size = path.stat().st_size
     with rasterio.open(path) as written:
+        for (row, column), _ in written.block_windows(1):
+            for band in written.indexes:
+                start, length = (
+                    int(written.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band) or 0)
+                    for what in ("OFFSET", "SIZE")
+                )
+                if not start or start + length > size:
+                    raise RasterioIOError(f"block {column}, {row} of band {band} was not written")
         last = rasterio.windows.Window(written.width - 1, written.height - 1, 1, 1)
         written.read(window=last)

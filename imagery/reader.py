@@ -8,19 +8,22 @@ import numpy as np
 import rasterio.features
 import shapely
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags, Resampling
 from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from ground.crs import to_crs
 from imagery import sensors
 from imagery.pairing import offset_in
-from imagery.raster import GDAL_ERRORS, grid_of, opened, rasterio_crs, unreadable
+from imagery.raster import GDAL_ERRORS, grid_of, mask_band, opened, unreadable
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
+from imagery.warping import warped
 
 Float = NDArray[np.float32]
 Codes = NDArray[np.uint8]
+
+SAME_DIGITS = 1e-6
+BEYOND_MEASURE = 1e30
+"""No sensor measures this: the largest float numbers are nodata, in many files without saying so."""
 
 
 @dataclass(frozen=True)
@@ -33,67 +36,53 @@ class Block:
 
 
 class _File:
-    """One open file of a scene, read on a grid that may not be its own."""
+    """Bands of one open file of a scene, read on a grid that may not be its own."""
 
-    def __init__(self, stack: ExitStack, href: str, grid: Grid, nodata: float | None, smooth: bool) -> None:
+    def __init__(
+        self, stack: ExitStack, href: str, indexes: list[int], grid: Grid, nodata: float | None, smooth: bool
+    ) -> None:
         source: DatasetReader = stack.enter_context(opened(href))
         own = grid_of(source, href)
-        self.href, self.dtype = href, source.dtypes[0]
+        self.href, self.dtype, self.indexes = href, source.dtypes[indexes[0] - 1], indexes
         self.nodata = source.nodata if source.nodata is not None else nodata
-        self.has_mask = MaskFlags.per_dataset in source.mask_flag_enums[0]
         self.offset = offset_in(grid, own)
         self.footprint: Any = None
         self.dataset: Any = source
-        self.alpha: int | None = None
+        self.mask = mask_band(source)
         if self.offset is None:
             self.footprint = to_crs([shapely.Polygon(own.outline())], own.crs, grid.crs, href)[0]
-            self.dataset = stack.enter_context(self._warped(source, grid, smooth))
-            self.alpha = self.dataset.count if self._adds_alpha else None
+            self.dataset = warped(stack, source, indexes, own, grid, self.nodata, smooth)
+            count = len(indexes)
+            self.indexes = list(range(1, count + 1))
+            self.mask = count + 1 if self.dataset.count > count else None
 
-    @property
-    def _adds_alpha(self) -> bool:
-        return self.nodata is None and not self.has_mask
-
-    def _warped(self, source: DatasetReader, grid: Grid, smooth: bool) -> WarpedVRT:
-        options: dict[str, Any] = {"add_alpha": True} if self._adds_alpha else {}
-        if self.nodata is not None:
-            # Zero is also a color: only a pixel that is zero in every band was not recorded.
-            options = {"src_nodata": self.nodata, "nodata": self.nodata}
-            options["UNIFIED_SRC_NODATA"] = "YES" if self.nodata == 0 else "NO"
-        return WarpedVRT(
-            source,
-            crs=rasterio_crs(grid.crs),
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.bilinear if smooth else Resampling.nearest,
-            **options,
-        )
-
-    def _there(self, window: Window) -> Window:
-        column, row = self.offset or (0, 0)
-        return Window(window.col_off + column, window.row_off + row, window.width, window.height)
-
-    def read(self, indexes: list[int], window: Window) -> tuple[Any, NDArray[np.bool_]]:
+    def read(self, window: Window) -> tuple[Any, NDArray[np.bool_]]:
         """Raw values (bands, rows, columns), and where this file recorded something."""
+        column, row = self.offset or (0, 0)
+        there = Window(window.col_off + column, window.row_off + row, window.width, window.height)
         try:
-            return self._read(indexes, self._there(window))
+            values = self.dataset.read(self.indexes, window=there)
+            recorded = self._mask(there)
         except GDAL_ERRORS as error:
             # Said here, for the scenes are open one inside the other: the innermost would be blamed.
             raise unreadable(self.href, error) from error
-
-    def _read(self, indexes: list[int], there: Window) -> tuple[Any, NDArray[np.bool_]]:
-        if self.alpha:
-            values = self.dataset.read([*indexes, self.alpha], window=there)
-            return values[:-1], values[-1] > 0
-        values = self.dataset.read(indexes, window=there)
-        recorded = np.ones(values.shape[1:], dtype=bool)
-        if self.has_mask:
-            recorded &= self.dataset.dataset_mask(window=there) > 0
         if self.nodata is not None and not np.isnan(self.nodata):
-            missing = values == np.asarray(self.nodata, dtype=values.dtype)
+            missing = _is(values, self.nodata)
             recorded &= ~(missing.all(axis=0) if self.nodata == 0 else missing.any(axis=0))
         return values, recorded
+
+    def _mask(self, there: Window) -> NDArray[np.bool_]:
+        if self.mask is None:
+            return np.ones((there.height, there.width), dtype=bool)
+        read = self.dataset.read if self.mask else self.dataset.read_masks
+        return np.asarray(read(self.mask or 1, window=there) > 0)
+
+
+def _is(values: Any, nodata: float) -> NDArray[np.bool_]:
+    """Where values are the nodata value, which float files may carry in other digits than the header."""
+    if values.dtype.kind == "f" and nodata:
+        return np.asarray(np.abs(values / values.dtype.type(nodata) - 1) < SAME_DIGITS)
+    return np.asarray(values == nodata)
 
 
 class SceneReader:
@@ -109,9 +98,11 @@ class SceneReader:
     def __enter__(self) -> "SceneReader":
         try:
             for href in dict.fromkeys(ref.href for ref in self.refs):
-                self._files[href] = _File(self._stack, href, self.grid, self.sensor.nodata, smooth=True)
-            if self.scene.mask:
-                self._mask = _File(self._stack, self.scene.mask.href, self.grid, None, smooth=False)
+                indexes = [ref.index for ref in self.refs if ref.href == href]
+                nodata = self.sensor.nodata
+                self._files[href] = _File(self._stack, href, indexes, self.grid, nodata, smooth=True)
+            if mask := self.scene.mask:
+                self._mask = _File(self._stack, mask.href, [mask.index], self.grid, None, smooth=False)
         except BaseException as error:
             self._stack.__exit__(type(error), error, error.__traceback__)
             raise
@@ -130,10 +121,11 @@ class SceneReader:
         recorded = np.ones(shape[1:], dtype=bool)
         for href, file in self._files.items():
             places = [i for i, ref in enumerate(self.refs) if ref.href == href]
-            raw, seen = file.read([self.refs[i].index for i in places], window)
+            raw, seen = file.read(window)
             values[places] = self._reflectance(raw, file.dtype)
             recorded &= seen
-        recorded &= np.isfinite(values).all(axis=0)
+        # Not for NaN either.
+        recorded &= (np.abs(values) < BEYOND_MEASURE).all(axis=0)
         codes = np.where(recorded, Observation.OBSERVED, Observation.NODATA).astype(np.uint8)
         self._mark_outside(codes, window)
         self._mark_quality(codes, window)
@@ -142,7 +134,8 @@ class SceneReader:
         return values, codes
 
     def _reflectance(self, raw: Any, dtype: str) -> Float:
-        values: Float = raw.astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = np.asarray(raw, dtype=np.float32)
         if dtype == self.sensor.dtype:
             acquired = self.scene.acquired_utc
             offset = self.sensor.offset_on(acquired.date() if acquired else None)
@@ -163,8 +156,10 @@ class SceneReader:
         entry = self.sensor.mask
         if self._mask is None or entry is None or self.scene.mask is None:
             return
-        raw, recorded = self._mask.read([self.scene.mask.index], window)
+        raw, recorded = self._mask.read(window)
         quality = np.where(recorded, raw[0], 0)
+        # Where nobody said whether there was a cloud, nothing was seen.
+        codes[(codes == Observation.OBSERVED) & ~recorded] = Observation.NODATA
         free = codes == Observation.OBSERVED
         for value, reason in entry.codes.items():
             codes[free & (quality == value)] = Observation[reason.upper()]

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from affine import Affine
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from rasterio.windows import Window
 
 from ground.crs import ELLIPSOID, LONLAT, metres_per_unit, transformed, transformer
@@ -25,6 +25,10 @@ class Observation(IntEnum):
     SATURATED = 6
 
 
+STRETCHED = 0.01
+"""Part by which a projection may stretch a pixel before its true size is used."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """North-up or rotated pixels on the ground. `transform` takes (column, row) to (x, y) in `crs`."""
@@ -37,7 +41,7 @@ class Grid:
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top in the grid's CRS."""
-        corners = [self.transform * c for c in self._corners()]
+        corners = [self.transform @ c for c in self._corners()]
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
         return min(xs), min(ys), max(xs), max(ys)
 
@@ -51,19 +55,31 @@ class Grid:
         for (c0, r0), (c1, r1) in zip(corners, corners[1:] + corners[:1], strict=True):
             for i in range(edge_points):
                 t = i / edge_points
-                ring.append(self.transform * (c0 + (c1 - c0) * t, r0 + (r1 - r0) * t))
+                ring.append(self.transform @ (c0 + (c1 - c0) * t, r0 + (r1 - r0) * t))
         return [*ring, ring[0]]
 
     @property
     def gsd_m(self) -> float:
-        """Ground sample distance: side in metres of a square as large as the middle pixel."""
-        t = self.transform
-        if self.crs.is_projected:
-            return math.sqrt(abs(t.determinant)) * metres_per_unit(self.crs, "grid")
-        lon, lat = t * (self.width / 2, self.height / 2)
-        across = ELLIPSOID.inv(lon, lat, lon + t.a, lat + t.d)[2]
-        down = ELLIPSOID.inv(lon, lat, lon + t.b, lat + t.e)[2]
-        return math.sqrt(across * down)
+        """Ground sample distance: side in metres of a square as large as the middle pixel.
+
+        In a projected CRS the pixel's own size, unless the projection stretches it by over 1 % (Web Mercator).
+        """
+        true = self._gsd_on_ellipsoid()
+        if not self.crs.is_projected:
+            return true
+        nominal = math.sqrt(abs(self.transform.determinant)) * metres_per_unit(self.crs, "grid")
+        # Outside the projection's reach the true size is not a number: the nominal one stands.
+        return true if abs(true / nominal - 1) >= STRETCHED else nominal
+
+    def _gsd_on_ellipsoid(self) -> float:
+        middle = (self.width / 2, self.height / 2)
+        points = [self.transform @ (middle[0] + c, middle[1] + r) for c, r in ((0, 0), (1, 0), (0, 1))]
+        if self.crs.is_projected and self.crs.geodetic_crs:
+            # Within its own datum: no shift is asked for, none can be unknown.
+            move = Transformer.from_crs(self.crs, self.crs.geodetic_crs, always_xy=True)
+            points = list(zip(*transformed(move, points), strict=True))
+        (lon, lat), right, below = points
+        return math.sqrt(ELLIPSOID.inv(lon, lat, *right)[2] * ELLIPSOID.inv(lon, lat, *below)[2])
 
     @property
     def is_north_up(self) -> bool:
@@ -79,7 +95,7 @@ class Grid:
 
     def shift(self, window: Window) -> Affine:
         """The transform of a window of this grid."""
-        return self.transform * Affine.translation(window.col_off, window.row_off)
+        return self.transform @ Affine.translation(window.col_off, window.row_off)
 
 
 @dataclass(frozen=True)

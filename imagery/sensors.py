@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from ground.errors import BadInput
 from ground.tables import Strict, load_toml, parse
-from imagery.scene import Observation
 
 SENSORS_TOML = Path(__file__).with_name("sensors.toml")
 SMALLEST_PIXELS = 4
@@ -19,10 +18,14 @@ Reason = Annotated[str, Field(pattern="^(nodata|outside|cloud|shadow|snow|satura
 
 
 class Band(Strict):
-    """One band; `common` is the STAC common name by which bands of different sensors are matched."""
+    """One band; `common` is the STAC common name by which bands of different sensors are matched.
+
+    `also`: other names that catalogues give it.
+    """
 
     name: str
     common: str
+    also: list[str] = []
 
 
 class QualityMask(Strict):
@@ -103,6 +106,13 @@ def same_band(name: str) -> str:
     return letters[0] + letters[1:].lstrip("0") if letters[:1] == "B" and len(letters) > 1 else letters
 
 
+def known_names(entry: Sensor) -> dict[str, str]:
+    """Every name of a sensor's bands, as `same_band` writes it, to our name of the band."""
+    also = {same_band(name): band.name for band in entry.bands for name in band.also}
+    common = {same_band(band.common): band.name for band in entry.bands}
+    return also | common | {same_band(band.name): band.name for band in entry.bands}
+
+
 def bands_in_file(
     sensor_name: str, descriptions: tuple[str | None, ...], where: str
 ) -> list[tuple[str, int]]:
@@ -115,8 +125,7 @@ def bands_in_file(
     count = len(descriptions)
     if not entry.bands:
         return [(f"b{i}", i) for i in range(1, count + 1)]
-    known = {same_band(band.name): band.name for band in entry.bands}
-    known |= {band.common.upper(): band.name for band in entry.bands}
+    known = known_names(entry)
     named = [(known.get(same_band(text or "")), i) for i, text in enumerate(descriptions, 1)]
     found = [(name, i) for name, i in named if name]
     if found and len({name for name, _ in found}) == len(found):
@@ -134,8 +143,3 @@ def bands_in_file(
 def common_name(sensor_name: str, band: str) -> str:
     """The STAC common name of a sensor's band; a generic band is its own."""
     return next((b.common for b in load_sensors()[sensor_name].bands if b.name == band), band)
-
-
-def observation_codes(mask: QualityMask) -> dict[int, Observation]:
-    """Quality values to our observation codes."""
-    return {value: Observation[reason.upper()] for value, reason in mask.codes.items()}

@@ -14,7 +14,7 @@ from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, one_line
 from ground.files import written_beside
 from imagery import sensors
-from imagery.raster import grid_of, opened
+from imagery.raster import check_measured, grid_of, opened
 from imagery.scene import BandRef, Scene
 
 PLATFORMS = {
@@ -25,6 +25,10 @@ PLATFORMS = {
 
 NOT_MEASURED = {"thumbnail", "overview", "visual"}
 """Asset roles of pictures made for the eye: their values are stretched, never to be measured."""
+PICTURES = ("visual", "thumbnail", "overview", "preview", "rendered_preview")
+"""Beginnings of the keys of such assets, for some catalogues give them the role of data."""
+UNUSED = "unused-"
+"""Beginning of the name that `write_item` gives to a band of a file that is none of the scene's."""
 
 EXTENSIONS = ["projection/v2.0.0", "file/v2.1.0", "eo/v2.0.0"]
 
@@ -51,7 +55,7 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
     return Scene(
         id=item.id,
         sensor=name,
-        acquired_utc=acquired or (item.datetime.astimezone(UTC) if item.datetime else None),
+        acquired_utc=acquired or _utc(item.datetime),
         bands=tuple(refs.values()),
         mask=mask,
         grid=min((_grid(ref.href) for ref in refs.values()), key=lambda grid: grid.gsd_m),
@@ -59,8 +63,14 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
     )
 
 
+def _utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone is UTC, as STAC says, and not that of this machine."""
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC) if moment else None
+
+
 def _grid(href: str) -> Any:
     with opened(href) as source:
+        check_measured(source, href)
         return grid_of(source, href)
 
 
@@ -81,16 +91,21 @@ def _load(path: Path) -> pystac.Item:
 def _sensor_of(item: pystac.Item, path: Path) -> str:
     if named := item.properties.get("tiankan:sensor"):
         return str(named)
-    texts = [str(item.properties.get(key) or "").lower() for key in ("constellation", "platform")]
+    said = [str(item.properties.get(key) or "") for key in ("constellation", "platform")]
+    texts = [text.lower().replace("_", "-").replace(" ", "-") for text in said]
     for start, found in PLATFORMS.items():
         if any(text.startswith(start) for text in texts):
             return found
-    raise BadInput(f"{path}: platform {texts[1] or texts[0]!r} is not a known sensor; pass --sensor NAME")
+    raise BadInput(f"{path}: platform {said[1] or said[0]!r} is not a known sensor; pass --sensor NAME")
 
 
 def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
     """Measured assets, JP2 after its COG twin because it decodes a hundred times slower."""
-    measured = [(k, a) for k, a in item.assets.items() if not NOT_MEASURED & set(a.roles or [])]
+    measured = [
+        (key, asset)
+        for key, asset in item.assets.items()
+        if not NOT_MEASURED & set(asset.roles or []) and not key.lower().startswith(PICTURES)
+    ]
     return sorted(measured, key=lambda pair: pair[1].href.lower().endswith(".jp2"))
 
 
@@ -116,17 +131,19 @@ def _mask_index(band: str, key: str, listed: list[dict[str, Any]]) -> int | None
 
 def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple[str, int]]:
     """(our band name, index) of an asset's bands: by its band list, else by its key."""
-    known = sensors.load_sensors()[sensor].bands
-    if not known:
-        return [(str(band.get("name", f"b{i}")), i) for i, band in enumerate(listed, 1)]
-    names = {sensors.same_band(b.name): b.name for b in known} | {b.common.upper(): b.name for b in known}
+    entry = sensors.load_sensors()[sensor]
+    if not entry.bands:
+        named = [(str(band.get("name", f"b{i}")), i) for i, band in enumerate(listed, 1)]
+        return [(name, index) for name, index in named if not name.startswith(UNUSED)]
+    names = sensors.known_names(entry)
     found = []
-    for index, band in enumerate(listed or [{"name": key}], 1):
+    for index, band in enumerate(listed, 1):
         words = (band.get("name"), band.get("eo:common_name"), band.get("common_name"))
         hits = (names.get(sensors.same_band(str(word))) for word in words if word)
         if hit := next((name for name in hits if name), None):
             found.append((hit, index))
-    return found
+    by_key = names.get(sensors.same_band(key))
+    return [(by_key, 1)] if by_key and not found and len(listed) <= 1 else found
 
 
 def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = "") -> None:
@@ -182,7 +199,7 @@ def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset
     bands = {ref.index: ref.name for ref in scene.bands if ref.href == href}
     names = bands | ({scene.mask.index: scene.mask.name} if scene.mask and scene.mask.href == href else {})
     # The list's order is the file's: a band that is not ours keeps its place under a name that is none.
-    listed = [_band_entry(scene, names.get(i, f"unused-{i}")) for i in range(1, max(names) + 1)]
+    listed = [_band_entry(scene, names.get(i, f"{UNUSED}{i}")) for i in range(1, max(names) + 1)]
     is_tiff = Path(href).suffix.lower() in {".tif", ".tiff"}
     return pystac.Asset(
         href=Path(os.path.relpath(Path(href).resolve(), folder)).as_posix(),

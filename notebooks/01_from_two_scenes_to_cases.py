@@ -35,10 +35,11 @@ from rasterio.windows import Window
 import pipeline
 from cases.store import CaseFilter, open_store
 from demo import picture, place, series
+from detection import record
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
 from imagery.reader import PairReader
-from settings import Settings
+from settings import load_settings
 
 OUT = Path("data/notebook")
 
@@ -48,7 +49,7 @@ OUT = Path("data/notebook")
 # that names sensor, time, bands and the quality mask.
 
 # %%
-cube = series.cube(Settings().cache)
+cube = series.cube(load_settings().cache)
 print(len(series.days(cube)), "dates")
 items = [series.write_scene(cube, day, OUT / "scenes") for day in ("2015-08-31", "2020-08-04")]
 before, after = (open_scene(item) for item in items)
@@ -137,7 +138,7 @@ print(page.total, "suspected violations")
 
 # %%
 verdicts = {change: str(judgement.verdict) for change, judgement in judged.judgements.items()}
-picture.draw(pair, judged.changes, verdicts, OUT / "changes.png")
+picture.draw(pair, judged.changes, verdicts, OUT / "changes.png", record.made_by(run))
 figure, ax = plt.subplots(figsize=(14, 6))
 ax.imshow(plt.imread(OUT / "changes.png"))
 ax.set_axis_off()

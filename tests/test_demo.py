@@ -16,7 +16,7 @@ from shapely import LineString, Point
 
 from demo import place, series
 from ground.errors import BadInput, Unreachable
-from settings import Settings
+from settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 # Read off the picture of 2020-08-04 by eye: meters east and north of the drawing's origin.
@@ -111,7 +111,7 @@ def test_scenes_are_real_and_the_cadastre_says_that_it_is_drawn(made: tuple[Path
 
 @pytest.mark.network
 def test_the_series_is_the_one_described() -> None:
-    days = series.days(series.cube(Settings().cache))
+    days = series.days(series.cube(load_settings().cache))
     assert len(days) == 140
     assert {"2015-08-31", "2020-08-04"} <= {day.date().isoformat() for day in days}
 

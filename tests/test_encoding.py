@@ -24,7 +24,9 @@ def dbf(column: bytes, values: list[bytes], width: int, language: int = 0) -> by
     head = bytes([3, 121, 9, 1]) + len(values).to_bytes(4, "little")
     head += head_length.to_bytes(2, "little") + record_length.to_bytes(2, "little") + bytes(20)
     field = column.ljust(11, b"\0") + b"C" + bytes(4) + bytes([width]) + bytes(15)
-    table = bytearray(head + field + b"\r" + b"".join(b" " + v[:width].ljust(width) for v in values) + b"\x1a")
+    table = bytearray(
+        head + field + b"\r" + b"".join(b" " + v[:width].ljust(width) for v in values) + b"\x1a"
+    )
     table[LANGUAGE_BYTE] = language
     return bytes(table)
 
@@ -83,18 +85,26 @@ def test_a_chinese_column_name_is_found(tmp_path: Path, encoding: str) -> None:
 
 
 def test_utf8_cut_in_mid_letter_is_still_utf8(tmp_path: Path) -> None:
-    # 10 bytes hold three letters of three bytes and a stump; as GB 18030 the 10 bytes are five whole pairs,
-    # so a count of broken letters alone would call every such table GBK.
     path = shapefile(tmp_path, "utf-8", None, width=10)
     assert dbf_encoding(path) == "UTF-8"
-    numbers = read(path).frame["number"].tolist()
-    assert [number.rstrip("\ufffd") for number in numbers] == ["永久基", "五台县", "plain", "联通"]
+    # 10 bytes hold three letters of three bytes and a stump, which goes.
+    assert read(path).frame["number"].tolist() == ["永久基", "五台县", "plain", "联通"]
+
+
+def test_utf8_that_is_whole_gbk_once_cut_is_still_utf8(tmp_path: Path) -> None:
+    cut = NAMES[0].encode()[:10]
+    assert (
+        len(cut.decode("gb18030")) == 5
+    )  # five letters, none broken: a count of broken ones alone is fooled
+    path = shapefile(tmp_path, "utf-8", None)
+    path.with_suffix(".dbf").write_bytes(dbf(b"MC", [cut] * 4, 10))
+    assert read(path).frame["number"].tolist() == ["永久基"] * 4
 
 
 def test_gbk_cut_in_mid_letter_is_still_gbk(tmp_path: Path) -> None:
-    # 9 bytes hold four letters of two bytes and a stump, and a space after it.
+    # 9 bytes hold four letters of two bytes and a stump, which goes.
     path = shapefile(tmp_path, "gbk", None, width=9)
-    assert dbf_encoding(path) == "GB18030"
+    assert read(path).frame["number"].tolist() == ["永久基本", "五台县豆", "plain", "联通"]
 
 
 def test_the_encoding_of_layers_toml_outranks_a_lying_cpg(tmp_path: Path) -> None:
@@ -102,6 +112,13 @@ def test_the_encoding_of_layers_toml_outranks_a_lying_cpg(tmp_path: Path) -> Non
     with pytest.raises(BadInput, match=r"农田\.shp: its text is not UTF-8 .*set `encoding` in layers\.toml"):
         read(path)
     assert read(path, encoding="gbk").frame["number"].tolist() == NAMES
+
+
+def test_gbk_read_as_utf8_is_refused_rather_than_mangled(tmp_path: Path) -> None:
+    path = shapefile(tmp_path, "gbk", None)
+    for name in ("utf-8", "utf8"):
+        with pytest.raises(BadInput, match=f"its text is not {name}"):
+            read(path, encoding=name)
 
 
 def test_a_cpg_that_names_no_encoding_is_named(tmp_path: Path) -> None:
@@ -129,10 +146,12 @@ def test_capital_suffixes_of_old_software_are_found(tmp_path: Path) -> None:
 
 
 # Common letters of land administration; every one of them is in GB 2312.
-LETTERS = st.text("永久基本农田图斑五台县豆村镇建设用地宅基生态红线保护区水库公路光伏采矿权", min_size=1, max_size=30)
+LETTERS = st.text(
+    "永久基本农田图斑五台县豆村镇建设用地宅基生态红线保护区水库公路光伏采矿权", min_size=1, max_size=30
+)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(LETTERS, min_size=1, max_size=20), encoding=st.sampled_from(["utf-8", "gbk"]))
 def test_either_encoding_is_told_from_the_other(tmp_path: Path, values: list[str], encoding: str) -> None:
     path = tmp_path / "t.shp"

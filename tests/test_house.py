@@ -17,10 +17,10 @@ MAY_IMPORT = {
     "detection": {"ground", "imagery", "models"},
     "cases": {"ground", "detection.changes"},
     "api": {"ground", "cases", "imagery", "detection.changes"},
-    "settings": set(),
+    "settings": {"ground"},
     "terminal": set(),
     "pipeline": {"ground", "imagery", "detection", "cases"},
-    "demo": {"ground", "imagery", "pipeline"},
+    "demo": {"ground", "imagery", "detection", "pipeline"},
     "cli": {"ground", "settings", "terminal", "pipeline", "imagery", "models", "cases", "api", "demo"},
 }
 ROOMS = [room for room in MAY_IMPORT if (ROOT / room).is_dir()]
