@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS
 from shapely.affinity import translate
 
+from cases.columns import days, texts
 from cases.facts import Facts, measure, measure_crs
 from cases.layers import OUR_COLUMNS, Layer, LayerData
 from cases.ledger import Added, Entry, record
@@ -56,8 +57,8 @@ def changes_of(*shapes: shapely.Polygon, crs: CRS = GRID, pair_id: str = "pair",
     moved = (
         to_crs(np.array(shapes, dtype=object), GRID, crs, "test") if shapes else np.array([], dtype=object)
     )
-    days = {"before": pd.Timestamp(BEFORE), "after": pd.Timestamp(AFTER)}
-    return change_frame.make(moved, crs, pair_id=pair_id, **(days | columns))
+    scenes = {"before": pd.Timestamp(BEFORE), "after": pd.Timestamp(AFTER)}
+    return change_frame.make(moved, crs, pair_id=pair_id, **(scenes | columns))
 
 
 def layer_of(
@@ -71,11 +72,11 @@ def layer_of(
     crs = measure_crs(changes)
     moved = list(to_crs(np.array([*shapes, None], dtype=object)[:-1], GRID, crs, "test"))
     given = {name: columns.get(name, [None] * len(shapes)) for name in OUR_COLUMNS}
-    frame = gpd.GeoDataFrame({name: list(v) for name, v in given.items()}, geometry=moved, crs=crs)
-    for name in ("number", "land_class"):
-        frame[name] = frame[name].astype(object)
-    for name in ("valid_from", "valid_to"):
-        frame[name] = pd.Series(pd.to_datetime(given[name]), index=frame.index, dtype="datetime64[s]")
+    ours = {
+        name: texts(values) if name in ("number", "land_class") else days(values)
+        for name, values in given.items()
+    }
+    frame = gpd.GeoDataFrame(ours, geometry=moved, crs=crs)
     layer = Layer(title="test", path="none", coverage="everywhere", measures=list(measures))
     known = None if covers is None else to_crs(np.array([covers]), GRID, crs, "test")[0]
     return LayerData(layer=layer, frame=frame, covers=known)
@@ -117,8 +118,8 @@ SMALL_BOOK = book(
 def lonlat_changes(*boxes: tuple[float, float, float, float], **columns: Any) -> gpd.GeoDataFrame:
     """The change frame of boxes in degrees; a box is west, south, east, north."""
     shapes = np.array([shapely.box(*box) for box in boxes], dtype=object)
-    days = {"before": pd.Timestamp(BEFORE), "after": pd.Timestamp(AFTER), "pair_id": "pair"}
-    return change_frame.make(shapes, LONLAT, **(days | columns))
+    scenes = {"before": pd.Timestamp(BEFORE), "after": pd.Timestamp(AFTER), "pair_id": "pair"}
+    return change_frame.make(shapes, LONLAT, **(scenes | columns))
 
 
 def row_of_changes(count: int, first: int = 0, **columns: Any) -> gpd.GeoDataFrame:

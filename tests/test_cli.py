@@ -115,7 +115,7 @@ def test_a_wrong_word_is_refused(
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    # 1500² random pixels do not compress under the 200 kB that this process may write to a file.
+    # 1500² random pixels cannot be mapped in the 10 kB that this process may write to a file.
     values = np.random.default_rng(3).integers(0, 60_000, (4, 1500, 1500)).astype("uint16")
     scenes = []
     for name in ("before", "after"):
@@ -124,7 +124,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         scenes.append(tmp_path / f"{name}.tif")
         with rasterio.open(scenes[-1], "w", crs="EPSG:32649", transform=transform, **profile) as sink:
             sink.write(np.roll(values, len(scenes), axis=0))
-    small = 200_000
+    small = 10_000
     err = refusal(
         "detect", "--before", scenes[0], "--after", scenes[1], "--out", tmp_path / "out", "--sensor", "sentinel-2",
         limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (small, small)),
