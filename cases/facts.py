@@ -36,6 +36,7 @@ CHANGE_FACTS = {
     "change_probability": "probability", "change_ndvi": "ndvi_change",
 }  # fmt: skip
 """Facts that the change brings along, and its column."""
+CHANGE_DIGITS = {"area_m2": 3, "width_m": 3, "probability": 6, "ndvi_change": 6}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def _of_change(row: Any) -> Facts:
     why: dict[str, str] = {}
     for fact, column in CHANGE_FACTS.items():
         value = getattr(row, column)
-        values[fact] = None if pd.isna(value) else (value if isinstance(value, str) else float(value))
+        whole = value if isinstance(value, str) else round(float(value), CHANGE_DIGITS[column])
+        values[fact] = None if pd.isna(value) else whole
         if values[fact] is None:
             why[fact] = f"the change has no {column}"
     return Facts(values, why)

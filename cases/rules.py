@@ -42,9 +42,9 @@ NEED_A_PERSON = {Verdict.SUSPECTED_VIOLATION, Verdict.DOUBT}
 class Condition(Strict):
     """A question put to one fact: within [min, max], or one of a list of texts."""
 
-    min: float | None = None
-    max: float | None = None
-    any_of: list[str] | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
+    any_of: list[str] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> "Condition":

@@ -114,22 +114,16 @@ def test_a_wrong_word_is_refused(
     assert not out.exists() or list(out.iterdir()) == []
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    # 1500² random pixels cannot be mapped in the 10 kB that this process may write to a file.
-    values = np.random.default_rng(3).integers(0, 60_000, (4, 1500, 1500)).astype("uint16")
-    scenes = []
-    for name in ("before", "after"):
-        transform = from_origin(6e5, 4.2e6, 10, 10)
-        profile = {"driver": "GTiff", "width": 1500, "height": 1500, "count": 4, "dtype": "uint16"}
-        scenes.append(tmp_path / f"{name}.tif")
-        with rasterio.open(scenes[-1], "w", crs="EPSG:32649", transform=transform, **profile) as sink:
-            sink.write(np.roll(values, len(scenes), axis=0))
-    small = 10_000
+@pytest.mark.parametrize(("most_bytes", "name"), [(2_000, "change.tif"), (50_000, "changes.gpkg")])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    pair: tuple[Path, Path], tmp_path: Path, most_bytes: int, name: str
+) -> None:
+    # This process may write files of so many bytes: too few for the map, or for the map and not the GeoPackage.
     err = refusal(
-        "detect", "--before", scenes[0], "--after", scenes[1], "--out", tmp_path / "out", "--sensor", "sentinel-2",
-        limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (small, small)),
+        "detect", "--before", pair[0], "--after", pair[1], "--out", tmp_path / "out",
+        limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
     )  # fmt: skip
-    assert "change.tif: could not be written" in err
+    assert f"{name}: could not be written" in err
     assert "free some space or choose another folder" in err
     assert list((tmp_path / "out").iterdir()) == []
 
