@@ -14,7 +14,7 @@ from cases.facts import Facts
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
-from cases.workflow import MACHINE, Workflow
+from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
 
@@ -46,7 +46,7 @@ class Added:
 def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     """Scenes, pair, changes, judgements and the cases they call for, in one transaction."""
     now = datetime.now(UTC)
-    with store.transaction() as session:
+    with store.transaction(writes=True) as session:
         _scenes(session, entry)
         changes = _changes(session, entry)
         judgements = _judgements(session, entry, now)
@@ -146,7 +146,7 @@ def _judgements(session: Session, entry: Entry, now: datetime) -> int:
         part = list(ids)[start : start + IN_ONE_QUERY]
         for row in session.scalars(select(ChangeRow).where(ChangeRow.id.in_(part))):
             row.judgement_id = ids[row.id]
-            row.region = entry.regions.get(row.id, row.region)
+            row.region = entry.regions.get(row.id) or row.region
     session.flush()
     return len(ids) - len(known)
 
@@ -186,6 +186,6 @@ def _cases(session: Session, entry: Entry, workflow: Workflow, now: datetime) ->
 
 def _machine_event(case_id: str, kind: str, origin: str, status: str, said: str, at: datetime) -> EventRow:
     return EventRow(
-        case_id=case_id, at=at, kind=kind, actor=MACHINE, role="machine",
+        case_id=case_id, at=at, kind=kind, actor=MACHINE, role=MACHINE_ROLE,
         from_status=origin, to_status=status, reason=said, evidence={},
     )  # fmt: skip

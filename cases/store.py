@@ -1,22 +1,18 @@
 """The ledger of changes, judgements, cases and events, behind any SQLAlchemy URL; SQLite by default."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Engine, Select, create_engine, event, func, inspect, select, text, update
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, Select, func, select, text, update
+from sqlalchemy.orm import Session, lazyload
 
+from cases.database import open_database, transaction
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
-from cases.tables import Base, CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
+from cases.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from cases.workflow import Workflow, check_evidence, check_move
-from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound, one_line
-from ground.files import cannot_write
+from ground.errors import IllegalMove, NotFound
 
 MOST_A_PAGE = 1000
 Box = tuple[float, float, float, float]
@@ -46,49 +42,8 @@ class Page(Generic[T]):
 
 
 def open_store(url: str, create: bool = True) -> "CaseStore":
-    """A store; a plain path means SQLite. With `create`, a new database gets its folder and tables.
-
-    Raises:
-        BadInput: the URL means nothing, the file is no database, or it belongs to another program.
-    """
-    full = url if "://" in url else f"sqlite:///{url}"
-    try:
-        engine = create_engine(full)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise BadInput(
-            f"--db: {url!r} is not a database URL ({one_line(error, 120)}); write sqlite:///cases.db"
-        ) from error
-    if engine.dialect.name == "sqlite":
-        _prepare_file(engine, create)
-        event.listen(engine, "connect", _tune_sqlite)
-    store = CaseStore(engine)
-    with store._faults():
-        present = set(inspect(engine).get_table_names())
-        if not present and not create:
-            raise BadInput(f"--db: {url} holds no cases yet; fill it with `tiankan run`")
-        if present and not present >= set(Base.metadata.tables):
-            raise BadInput(f"--db: {url} holds tables of another program; give a new file")
-        if not present:
-            Base.metadata.create_all(engine)
-    return store
-
-
-def _prepare_file(engine: Engine, create: bool) -> None:
-    name = engine.url.database
-    if not name or name == ":memory:":
-        return
-    path = Path(name)
-    if not create and not path.is_file():
-        raise BadInput(f"--db: there is no database {path}; make it with `tiankan run` or `tiankan judge`")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    """A store over `cases.database.open_database`."""
+    return CaseStore(open_database(url, create))
 
 
 class CaseStore:
@@ -97,31 +52,9 @@ class CaseStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:
-            why = one_line(error.orig or error, 160)
-            if "full" in why or "disk I/O" in why:
-                raise CannotWrite(
-                    f"{self.engine.url}: nothing was saved ({why}); free some space, then run again"
-                ) from error
-            raise BadInput(
-                f"{self.engine.url}: the database cannot be used ({why}); check its path, folder and rights"
-            ) from error
-        except DatabaseError as error:
-            if "not a database" in str(error.orig):
-                raise BadInput(
-                    f"{self.engine.url}: is not a database ({error.orig}); give a new file"
-                ) from error
-            raise
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, writes: bool = False) -> AbstractContextManager[Session]:
         """All or nothing; faults of the database leave as one sentence."""
-        with self._faults(), Session(self.engine) as session, session.begin():
-            yield session
+        return transaction(self.engine, writes=writes)
 
     def is_alive(self) -> bool:
         """Whether the database answers."""
@@ -177,7 +110,7 @@ class CaseStore:
         """
         given = evidence or {}
         check_evidence(workflow, given)
-        with self.transaction() as session:
+        with self.transaction(writes=True) as session:
             row = _row_of(session, case_id)
             held = row.held | given
             check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=held)
@@ -213,6 +146,8 @@ class CaseStore:
             select(ChangeRow, JudgementRow, CaseRow)
             .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
             .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
+            # A case's own joins are inner ones: they would drop every change that has no case.
+            .options(lazyload("*"))
             .where(*_meets(bbox), ChangeRow.serial > after)
             .order_by(ChangeRow.serial)
             .limit(limit + 1)

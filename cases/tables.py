@@ -163,13 +163,19 @@ class EventRow(Base):
 
 Index("change_box", ChangeRow.west, ChangeRow.east, ChangeRow.south, ChangeRow.north)
 
-_REFUSALS = [
-    f"CREATE TRIGGER {table}_is_never_{verb}d BEFORE {verb.upper()} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, '{table}: rows are added, never changed'); END"
-    for table in ("event", "judgement")
-    for verb in ("update", "delete")
-]
-for _row in (EventRow, JudgementRow):
-    for _ddl in (text for text in _REFUSALS if f" ON {_row.__tablename__} " in text):
+
+def _refusals(table: str, key: str) -> list[str]:
+    """Triggers against UPDATE, DELETE, and the REPLACE that would do either unseen."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table}: rows are added, never changed'); END"
+    known = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+    return [
+        f"CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_is_never_replaced BEFORE INSERT ON {table} WHEN {known} {refuse}",
+    ]
+
+
+for _row, _key in ((EventRow, "serial"), (JudgementRow, "id")):
+    for _ddl in _refusals(_row.__tablename__, _key):
         _refusal = DDL(_ddl)  # type: ignore[no-untyped-call]
         event.listen(_row.__table__, "after_create", _refusal.execute_if(dialect="sqlite"))

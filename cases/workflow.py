@@ -1,5 +1,6 @@
 """The workflow: which moves a case may make, read from workflow.toml; what a move needs, decided here."""
 
+import unicodedata
 from datetime import date
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from ground.tables import Strict, load_toml, parse
 
 WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
 MACHINE = "tiankan"
-"""The actor of what the software does by itself. It may open and judge; it has no moves."""
+MACHINE_ROLE = "machine"
+"""Actor and role of what the software does by itself. It may open and judge; it has no moves."""
 
 PENALTY = {"notice", "hearing", "decision", "served", "court", "executed"}
+SAID_BY_A_PERSON = PENALTY | {"violation"}
+"""Where the machine may leave no case."""
 LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
 
@@ -39,6 +43,11 @@ class Workflow(Strict):
     def _is_sound(self) -> "Workflow":
         if set(self.start) != NEED_A_PERSON:
             raise ValueError(f"start must name a status for each of {', '.join(sorted(NEED_A_PERSON))}")
+        for verdict, status in self.start.items():
+            if status in SAID_BY_A_PERSON:
+                raise ValueError(
+                    f"start may not leave {verdict} at {status!r}: only a named person says that"
+                )
         reachable = set(self.start.values()) | {move.to for move in self.moves}
         for move in self.moves:
             for origin in move.origins:
@@ -52,6 +61,8 @@ class Workflow(Strict):
                         f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
                         f"({', '.join(self.evidence)})"
                     )
+            if MACHINE_ROLE in move.roles:
+                raise ValueError(f"the move to {move.to!r} may not be made by role {MACHINE_ROLE!r}")
             self._check_lock(move)
         return self
 
@@ -93,7 +104,7 @@ def check_move(
     Raises:
         IllegalMove: and what is possible instead, or what is lacking.
     """
-    if not actor.strip() or actor.strip().lower() == MACHINE:
+    if as_read(actor) in {"", MACHINE}:
         raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
     onward = workflow.from_status(status)
     to_there = [move for move in onward if move.to == to]
@@ -104,11 +115,12 @@ def check_move(
     if step is None:
         roles = ", ".join(dict.fromkeys(r for move in to_there for r in move.roles))
         raise IllegalMove(f"case {case_id}: role {role!r} may not move it from {status} to {to}; {roles} may")
-    lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not held.get(n, "").strip()]
+    lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not as_read(held.get(n, ""))]
     if lacking:
         raise IllegalMove(f"case {case_id} cannot go to {to} without {', '.join(lacking)}")
     if "two_officers" in step.needs:
-        names = {name.strip().lower() for name in held["two_officers"].split(";") if name.strip()}
+        # As read, a full-width ； is a semicolon.
+        names = {name.strip() for name in as_read(held["two_officers"]).split(";")} - {"", MACHINE}
         if len(names) < 2:
             raise IllegalMove(
                 f"case {case_id} cannot go to {to}: two_officers {held['two_officers']!r} does not name two "
@@ -116,12 +128,20 @@ def check_move(
             )
 
 
+def as_read(text: str) -> str:
+    """What tells two texts apart for a reader: neither width, case and spaces nor invisible characters do."""
+    parts = ((c, unicodedata.category(c)) for c in unicodedata.normalize("NFKC", text))
+    return " ".join(
+        "".join(" " if kind == "Cc" else c for c, kind in parts if kind != "Cf").casefold().split()
+    )
+
+
 def check_evidence(workflow: Workflow, evidence: dict[str, str]) -> None:
     """Nothing, if every kind of evidence is one the workflow knows and refers to something."""
     for kind, reference in evidence.items():
         if kind not in workflow.evidence:
             raise IllegalMove(f"evidence {kind!r} is unknown; use one of {', '.join(workflow.evidence)}")
-        if not reference.strip():
+        if not as_read(reference):
             raise IllegalMove(
                 f"evidence {kind!r} refers to nothing; give a document number, file or sentence"
             )

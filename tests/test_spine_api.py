@@ -1,5 +1,6 @@
 """The API through a real client: pages that lose nothing, filters, errors in one shape, pictures in place."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,18 @@ BAD: list[tuple[str, int, str]] = [
     ("/cases?from=yesterday", 422, "query.from"),
     ("/scenes/..%2F..%2Fetc%2Fpasswd/quicklook", 404, "Not Found"),
 ]
+
+
+def test_changes_without_a_case_are_listed_too(store: CaseStore, client: TestClient) -> None:
+    lawful = entry(range(500, 503), "another pair")
+    said = {change: replace(one, verdict=Verdict.LAWFUL) for change, one in lawful.judgements.items()}
+    ledger.record(store, replace(lawful, judgements=said), load_workflow())
+    found = client.get("/changes").json()
+    assert (found["numberMatched"], found["numberReturned"], found["next"]) == (13, 13, None)
+    assert [f["properties"]["case_id"] for f in found["features"]].count(None) == 3
+    pages = [client.get("/changes", params={"limit": 5, "cursor": c}).json() for c in (0, 5, 10)]
+    assert [len(page["features"]) for page in pages] == [5, 5, 3]
+    assert [page["next"] for page in pages] == [5, 10, None]
 
 
 @pytest.mark.parametrize(("path", "status", "said"), BAD)

@@ -1,0 +1,277 @@
+"""The road of a case: the clue-penalty lock holds for any workflow, any person and any order of moves."""
+
+import tomllib
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pydantic import ValidationError
+
+from cases.workflow import (
+    LOCK,
+    MACHINE,
+    PENALTY,
+    WORKFLOW_TOML,
+    Workflow,
+    check_evidence,
+    check_move,
+    load_workflow,
+)
+from ground.errors import BadInput, IllegalMove
+
+ROAD = load_workflow()
+RAW = tomllib.loads(WORKFLOW_TOML.read_text(encoding="utf-8"))
+ENDS = {"closed", "signed_off", "police", "discipline"}
+"""Where the file is closed, or another authority has it."""
+EVERYTHING = dict.fromkeys(ROAD.evidence, "record 7") | {"two_officers": "Li Wei; Zhang Min"}
+START = st.sampled_from(sorted(ROAD.start.values()))
+
+
+def moved(status: str, to: str, role: str, held: dict[str, str], actor: str = "Li Wei") -> None:
+    check_move(ROAD, "case-1", status, to, actor=actor, role=role, held=held)
+
+
+def road_to(goal: str) -> list[tuple[str, str, str]]:
+    """The shortest way from a start to a status: (from, to, role) a step."""
+    ways: dict[str, list[tuple[str, str, str]]] = {status: [] for status in ROAD.start.values()}
+    waiting = deque(ways)
+    while waiting:
+        here = waiting.popleft()
+        for move in ROAD.from_status(here):
+            if move.to not in ways:
+                ways[move.to] = [*ways[here], (here, move.to, move.roles[0])]
+                waiting.append(move.to)
+    return ways[goal]
+
+
+@pytest.mark.parametrize("status", ROAD.statuses)
+def test_every_status_can_be_reached_and_left(status: str) -> None:
+    for step in road_to(status):
+        moved(*step, held=EVERYTHING)
+    assert (ROAD.from_status(status) == []) == (status in ENDS)
+
+
+def test_from_everywhere_some_end_can_be_reached() -> None:
+    open_ended = set(ROAD.statuses) - ENDS
+    closes = set(ENDS)
+    while grown := {s for s in open_ended - closes if any(m.to in closes for m in ROAD.from_status(s))}:
+        closes |= grown
+    assert closes == set(ROAD.statuses)
+
+
+def test_the_shortest_road_to_a_decision_passes_every_hand() -> None:
+    assert [(to, role) for _, to, role in road_to("decision")] == [
+        ("field_check", "county"), ("proven", "county"), ("city_review", "city"), ("province_review", "city"),
+        ("violation", "province"), ("filed", "county"), ("investigation", "county"), ("audited", "legal"),
+        ("notice", "county"), ("decision", "county"),
+    ]  # fmt: skip
+
+
+def with_move(**arrow: Any) -> dict[str, Any]:
+    return RAW | {"move": [*RAW["move"], {"role": ["county"], "needs": []} | arrow]}
+
+
+ALL_BUT = st.sets(st.sampled_from(sorted(LOCK)), max_size=2).map(sorted)
+
+
+@given(needs=ALL_BUT, to=st.sampled_from(["notice", "decision"]), origin=st.sampled_from(ROAD.statuses))
+def test_no_arrow_into_notice_or_decision_without_the_lock(needs: list[str], to: str, origin: str) -> None:
+    with pytest.raises(ValidationError, match=f"the move to '{to}' must need .*a clue is no proof"):
+        Workflow.model_validate(with_move(**{"from": [origin], "to": to, "needs": needs}))
+
+
+@given(
+    needs=ALL_BUT,
+    to=st.sampled_from(sorted(PENALTY)),
+    origins=st.lists(st.sampled_from(ROAD.statuses), min_size=1, max_size=3).filter(
+        lambda o: not set(o) <= PENALTY
+    ),
+)
+def test_no_arrow_into_the_penalty_from_outside_without_the_lock(
+    needs: list[str], to: str, origins: list[str]
+) -> None:
+    arrow = {"from": origins, "to": to}
+    with pytest.raises(ValidationError, match="a clue is no proof"):
+        Workflow.model_validate(with_move(**arrow, needs=needs))
+    Workflow.model_validate(with_move(**arrow, needs=sorted(LOCK)))
+
+
+@pytest.mark.parametrize("status", [*sorted(PENALTY), "violation"])
+def test_the_machine_may_not_leave_a_case_where_only_a_person_may(status: str) -> None:
+    start = {"suspected_violation": status, "doubt": "doubt"}
+    with pytest.raises(ValidationError, match=f"start may not leave suspected_violation at '{status}'"):
+        Workflow.model_validate(RAW | {"start": start})
+
+
+def test_no_arrow_is_given_to_the_machine() -> None:
+    with pytest.raises(ValidationError, match="the move to 'violation' may not be made by role 'machine'"):
+        Workflow.model_validate(with_move(**{"from": ["suspected"], "to": "violation", "role": ["machine"]}))
+
+
+TYPOS = [
+    ('to    = "proven"', 'too = "proven"', r"move\.1\.too: is not a known key; allowed are from, needs, role, to"),
+    (', doubt = "doubt" }', "}", r"start must name a status for each of doubt, suspected_violation"),
+    ('from  = ["field_check"]', 'from = ["feld_check"]', r"starts at 'feld_check', where no case ever comes"),
+    ('needs = ["photo", "field_evidence"]', 'needs = ["foto"]', r"needs 'foto', which \[evidence\] does not list"),
+    ("effective_from = 2023-12-01", "", r"effective_from: is missing; add it"),
+    ('needs = ["field_evidence", "two_officers", "legal_audit"]\n\n[[move]]\nfrom  = ["notice"]',
+     'needs = ["field_evidence", "two_officers"]\n\n[[move]]\nfrom  = ["notice"]',
+     r"the move to 'notice' must need legal_audit: a clue is no proof"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "said"), TYPOS)
+def test_a_typo_is_named_by_file_and_key(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = WORKFLOW_TOML.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "workflow.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"workflow\.toml: .*{said}"):
+        load_workflow(path)
+
+
+REFUSED = [
+    ("suspected", "decision", "county", {}, r"from suspected to decision; from here it can go to: field_check"),
+    ("city_review", "closed", "city", {}, r"from here it can go to: province_review, returned"),
+    ("closed", "decision", "county", {}, r"from here it can go to: nowhere, its road has ended"),
+    ("suspected", "field_check", "city", {}, r"role 'city' may not move it from suspected to field_check; county may"),
+    ("suspected", "field_check", "machine", {}, r"role 'machine' may not move it .*; county may"),
+    ("field_check", "proven", "county", {"photo": "a.jpg"},
+     r"cannot go to proven without field_evidence \(record of the field check 外业核查记录\)"),
+    ("field_check", "proven", "county", {"photo": "a.jpg", "field_evidence": " \u200b\t"}, r"without field_evidence"),
+    ("audited", "notice", "county", {}, r"without field_evidence \(.*\), two_officers \(.*\), legal_audit \(.*\)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "to", "role", "held", "said"), REFUSED)
+def test_a_refusal_says_what_is_possible_or_lacking(
+    status: str, to: str, role: str, held: dict[str, str], said: str
+) -> None:
+    with pytest.raises(IllegalMove, match=f"case case-1.*{said}"):
+        moved(status, to, role, held)
+
+
+@pytest.mark.parametrize(
+    "actor", ["", "  ", "tiankan", " TianKan ", "ｔｉａｎｋａｎ", "tian\u200bkan", "\u200b", "\x00"]
+)
+def test_a_move_is_made_by_a_named_person(actor: str) -> None:
+    with pytest.raises(IllegalMove, match="a move is made by a named person; pass the name of the officer"):
+        moved("suspected", "field_check", "county", {}, actor=actor)
+
+
+ONE = [
+    "李伟",
+    "李伟;",
+    "李伟; 李伟",
+    "Li Wei; li  wei",
+    "Li Wei；ＬＩ ＷＥＩ",
+    "Li Wei and Zhang Min",
+    ";",
+    "李伟; tiankan",
+]
+TWO = ["李伟; 张敏", "李伟；张敏", "Li Wei;Zhang Min", " 李伟 ;; 张敏 ; 李伟", "Li Wei; Li Min"]
+
+
+@pytest.mark.parametrize("names", ONE)
+def test_one_person_is_not_two_officers(names: str) -> None:
+    with pytest.raises(
+        IllegalMove, match=r"does not name two people; write both names separated by a semicolon"
+    ):
+        moved("filed", "investigation", "county", {"two_officers": names})
+
+
+@pytest.mark.parametrize("names", TWO)
+def test_two_people_are(names: str) -> None:
+    moved("filed", "investigation", "county", {"two_officers": names})
+
+
+def test_evidence_is_of_a_known_kind_and_refers_to_something() -> None:
+    check_evidence(ROAD, {"photo": "IMG_0412.jpg"})
+    with pytest.raises(IllegalMove, match=r"evidence 'foto' is unknown; use one of photo, field_evidence, "):
+        check_evidence(ROAD, {"foto": "IMG_0412.jpg"})
+    for nothing in ("", "  ", "\u200b"):
+        with pytest.raises(IllegalMove, match="evidence 'photo' refers to nothing; give a document number"):
+            check_evidence(ROAD, {"photo": nothing})
+
+
+OFFICERS = st.sampled_from(["李伟", "李伟；李伟", "李伟；张敏", "Li Wei;Zhang Min", "tiankan;李伟"])
+ACTORS = st.sampled_from(["李伟", "张敏", "李伟", "张敏", MACHINE, "Tiankan ", ""])
+ROLES = ["county", "city", "province", "legal", "machine"]
+BOTH = {"李伟；张敏", "Li Wei;Zhang Min"}
+
+
+def _nearer() -> dict[str, tuple[str, str]]:
+    """From each status from which one leads there: the arrow (to, role) that is nearest to the end of a penalty."""
+    nearer: dict[str, tuple[str, str]] = {}
+    reached = ["closed"]
+    for goal in reached:
+        for move in ROAD.moves:
+            for origin in move.origins if move.to == goal else []:
+                if origin not in reached:
+                    nearer[origin] = (goal, move.roles[0])
+                    reached.append(origin)
+    return nearer
+
+
+NEARER = _nearer()
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Someone drives the case to a penalty, with now and then something lacking; others try anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, str] = {}
+        self.passed: list[tuple[str, str, str, dict[str, str]]] = []
+
+    @initialize(start=START)
+    def open(self, start: str) -> None:
+        self.status = start
+
+    def attempt(self, to: str, role: str, actor: str, evidence: dict[str, str]) -> None:
+        held = self.held | evidence
+        try:
+            check_move(ROAD, "case-1", self.status, to, actor=actor, role=role, held=held)
+        except IllegalMove:
+            return
+        self.status, self.held = to, held
+        self.passed.append((to, actor, role, dict(held)))
+
+    @rule(officers=OFFICERS, lacking=st.sets(st.sampled_from(sorted(LOCK)), max_size=1), actor=ACTORS)
+    def drive_on(self, officers: str, lacking: set[str], actor: str) -> None:
+        if self.status in NEARER:
+            to, role = NEARER[self.status]
+            evidence = {kind: text for kind, text in EVERYTHING.items() if kind not in lacking}
+            if "two_officers" in evidence:
+                evidence["two_officers"] = officers
+            self.attempt(to, role, actor, evidence)
+
+    @rule(to=st.sampled_from(ROAD.statuses), role=st.sampled_from(ROLES), actor=ACTORS)
+    def try_anything(self, to: str, role: str, actor: str) -> None:
+        self.attempt(to, role, actor, {})
+
+    @invariant()
+    def nothing_of_the_penalty_stands_on_a_clue(self) -> None:
+        first = next((step for step in self.passed if step[0] in PENALTY), None)
+        if first is None:
+            return
+        _, _, _, held = first
+        assert held.keys() >= LOCK
+        assert held["two_officers"] in BOTH
+        before = [(to, role) for to, _, role, _ in self.passed[: self.passed.index(first)]]
+        assert ("proven", "county") in before
+        assert ("violation", "province") in before
+        assert ("audited", "legal") in before
+
+    @invariant()
+    def no_machine_ever_moved_it(self) -> None:
+        assert {actor for _, actor, _, _ in self.passed} <= {"李伟", "张敏"}
+        assert all(role != "machine" for _, _, role, _ in self.passed)
+
+
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+test_moves_in_any_order_keep_the_lock = AnyOrder.TestCase
