@@ -2,13 +2,22 @@
 
 import math
 from datetime import UTC, date, datetime, time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
+from api.models import NO_CONTROL
 from cases.store import MOST_A_PAGE, Box, CaseFilter, CaseStore
 from cases.workflow import Workflow
 from ground.errors import BadInput
+
+LONGEST = 64
+"""Letters in a filter; the codes, statuses and classes that it may name are shorter."""
+
+
+def text_query(description: str, name: str | None = None) -> Any:
+    """A filter by text."""
+    return Query(alias=name, description=description, max_length=LONGEST, pattern=NO_CONTROL)
 
 
 def store(request: Request) -> CaseStore:
@@ -25,7 +34,8 @@ def workflow(request: Request) -> Workflow:
 
 def box(
     bbox: Annotated[
-        str | None, Query(description="west,south,east,north in degrees; west > east crosses 180°")
+        str | None,
+        Query(description="west,south,east,north in degrees; west > east crosses 180°", max_length=200),
     ] = None,
 ) -> Box | None:
     """A bounding box of degrees.
@@ -52,10 +62,10 @@ def box(
 
 def wanted(
     bbox: Annotated[Box | None, Depends(box)],
-    status: Annotated[str | None, Query(description="status of the workflow")] = None,
-    verdict: Annotated[str | None, Query(description="suspected_violation or doubt")] = None,
-    region: Annotated[str | None, Query(description="beginning of a region's code")] = None,
-    change_class: Annotated[str | None, Query(alias="class", description="change class")] = None,
+    status: Annotated[str | None, text_query("status of the workflow")] = None,
+    verdict: Annotated[str | None, text_query("suspected_violation or doubt")] = None,
+    region: Annotated[str | None, text_query("beginning of a region's code")] = None,
+    change_class: Annotated[str | None, text_query("change class", "class")] = None,
     since: Annotated[date | None, Query(alias="from", description="first day of the later scene")] = None,
     until: Annotated[date | None, Query(description="last day of the later scene, included")] = None,
 ) -> CaseFilter:

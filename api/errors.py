@@ -1,5 +1,7 @@
 """The one table of errors: what each kind becomes over HTTP; every answer is one sentence."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -16,9 +18,9 @@ STATUS: dict[type[TiankanError], int] = {
 }
 
 
-def answer(status: int, kind: str, message: str) -> JSONResponse:
+def answer(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The body of every error."""
-    return JSONResponse({"error": kind, "message": message}, status_code=status)
+    return JSONResponse({"error": kind, "message": message}, status_code=status, headers=headers)
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
@@ -35,7 +37,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return answer(error.status_code, "HttpError", str(error.detail))
+    return answer(error.status_code, "HttpError", str(error.detail), error.headers)
 
 
 def install(app: FastAPI) -> None:

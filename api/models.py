@@ -1,14 +1,20 @@
 """Bodies of requests and answers."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import shapely
 from pydantic import BaseModel, ConfigDict, Field
 
 from cases.records import Case, ChangeRecord, Event, SceneRecord
 from cases.show import case_sheet
 from cases.store import Page
 from cases.workflow import Workflow
+
+NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+"""One line of text: no null, tab or line end."""
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_CONTROL)]
+Reference = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class CaseOut(BaseModel):
@@ -81,10 +87,10 @@ class MoveIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    to: str = Field(min_length=1, max_length=64)
-    actor: str = Field(min_length=1, max_length=200)
-    role: str = Field(min_length=1, max_length=64)
-    evidence: dict[str, str] = {}
+    to: Word
+    actor: str = Field(min_length=1, max_length=200, pattern=NO_CONTROL)
+    role: Word
+    evidence: dict[Word, Reference] = Field(default={}, max_length=64)
 
 
 class SceneOut(BaseModel):
@@ -122,7 +128,7 @@ def case_file(case: Case, events: list[Event], road: Workflow) -> CaseFile:
         **case_sheet(case),
         events=[EventOut(**{name: getattr(e, name) for name in EventOut.model_fields}) for e in events],
         moves=[MoveOut(to=m.to, roles=m.roles, needs=m.needs) for m in road.from_status(case.status)],
-        geometry=case.geometry.__geo_interface__,
+        geometry=_geojson(case.geometry),
     )
 
 
@@ -135,7 +141,7 @@ def scene_out(scene: SceneRecord) -> SceneOut:
 
 
 def feature(change: ChangeRecord) -> dict[str, Any]:
-    """A change as a GeoJSON feature, WGS 84."""
+    """A change as a GeoJSON feature, WGS 84, its outer ring counterclockwise (RFC 7946)."""
     names = (
         "pair_id", "change_class", "probability", "ndvi_change", "area_m2", "width_m", "region", "verdict", "rule_id",
         "missing", "case_id", "status",
@@ -148,6 +154,10 @@ def feature(change: ChangeRecord) -> dict[str, Any]:
         "type": "Feature",
         "id": change.id,
         "bbox": list(change.geometry.bounds),
-        "geometry": change.geometry.__geo_interface__,
+        "geometry": _geojson(change.geometry),
         "properties": properties,
     }
+
+
+def _geojson(polygon: shapely.Polygon) -> dict[str, Any]:
+    return dict(shapely.orient_polygons(polygon, exterior_cw=False).__geo_interface__)

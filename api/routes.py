@@ -1,5 +1,6 @@
 """Routes: take, do, give."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from api.models import (
     feature,
     scene_out,
 )
-from ground.errors import NotFound
+from cases.records import SceneRecord
+from ground.errors import BadInput, NotFound
 from imagery.catalog import open_scene
-from imagery.quicklook import quicklook
+from imagery.quicklook import Quicklook, quicklook
 
+log = logging.getLogger(__name__)
 router = APIRouter()
 
 
@@ -82,13 +85,23 @@ def list_scenes(store: Store) -> list[SceneOut]:
 @router.get("/scenes/{scene_id}/quicklook", response_class=Response)
 def scene_quicklook(store: Store, scene_id: str, size: Limit = 1000) -> Response:
     """A PNG in Web Mercator; its bounds in EPSG:3857 stand in the header X-Bounds."""
-    scene = store.scene(scene_id)
-    if not Path(scene.href).is_file():
-        raise NotFound(
-            f"the file of scene {scene.name} is no longer on this machine; put it back where it was"
-        )
-    picture = quicklook(open_scene(Path(scene.href), scene.sensor), size)
+    picture = _picture(store.scene(scene_id), size)
     bounds = ",".join(f"{value:.3f}" for value in picture.bounds)
     # A scene's id is the hash of its contents: its picture never changes.
     headers = {"X-Bounds": bounds, "Cache-Control": "public, max-age=31536000, immutable"}
     return Response(picture.png, media_type="image/png", headers=headers)
+
+
+def _picture(scene: SceneRecord, size: int) -> Quicklook:
+    """The picture of a scene; where its file lies is told to the log, never to the web.
+
+    Raises:
+        NotFound: its file is gone, or another one lies in its place.
+    """
+    try:
+        return quicklook(open_scene(Path(scene.href), scene.sensor), size)
+    except BadInput as error:
+        log.warning("no picture of scene %s: %s", scene.id, error)
+        raise NotFound(
+            f"the file of scene {scene.name} is no longer on this machine as it was; put it back"
+        ) from error

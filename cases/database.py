@@ -14,6 +14,9 @@ from cases.tables import Base
 from ground.errors import BadInput, CannotWrite, one_line
 from ground.files import cannot_write
 
+WRITE_LOCK = "BEGIN IMMEDIATE"
+"""SQLite's own begin: who writes waits for the other from here on, tables included."""
+
 
 def open_database(url: str, create: bool) -> Engine:
     """An engine whose tables are there; a plain path means SQLite. With `create`, folder and tables are made.
@@ -24,16 +27,27 @@ def open_database(url: str, create: bool) -> Engine:
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         _prepare_file(engine, create)
-        event.listen(engine, "connect", _tune_sqlite)
     with faults(engine):
         present = set(inspect(engine).get_table_names())
         if not present and not create:
             raise BadInput(f"--db: {engine.url} holds no cases yet; fill it with `tiankan run`")
         if present and not present >= set(Base.metadata.tables):
             raise BadInput(f"--db: {engine.url} holds tables of another program; give a new file")
+        if engine.dialect.name == "sqlite":
+            # Only now that it is ours: the journal mode is written into the file.
+            event.listen(engine, "connect", _tune_sqlite)
+            engine.dispose()
         if not present:
-            Base.metadata.create_all(engine)
+            _make_tables(engine)
     return engine
+
+
+def _make_tables(engine: Engine) -> None:
+    """All tables or none: stopped half-way, they would look like another program's."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql(WRITE_LOCK)
+        Base.metadata.create_all(connection)
 
 
 def _engine(url: str) -> Engine:
@@ -64,7 +78,7 @@ def _prepare_file(engine: Engine, create: bool) -> None:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -102,5 +116,5 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Session]:
     """All or nothing; what `writes` waits its turn before it reads, so that two cannot clash half-way."""
     with faults(engine), Session(engine) as session, session.begin():
         if writes and engine.dialect.name == "sqlite":
-            session.execute(text("BEGIN IMMEDIATE"))
+            session.execute(text(WRITE_LOCK))
         yield session

@@ -26,16 +26,16 @@ def dbf_encoding(shapefile: Path) -> str:
     Raises:
         BadInput: the table is missing, or the `.cpg` names no encoding.
     """
-    for cpg in (shapefile.with_suffix(".cpg"), shapefile.with_suffix(".CPG")):
-        if cpg.is_file():
-            named = cpg.read_text(encoding="ascii", errors="ignore").strip()
-            if named:
-                return _python_name(named, cpg)
     table = next(
         (p for p in (shapefile.with_suffix(".dbf"), shapefile.with_suffix(".DBF")) if p.is_file()), None
     )
     if table is None:
         raise BadInput(f"{shapefile}: its attribute table {shapefile.stem}.dbf is missing; copy it beside")
+    for cpg in (shapefile.with_suffix(".cpg"), shapefile.with_suffix(".CPG")):
+        if cpg.is_file():
+            named = cpg.read_text(encoding="ascii", errors="ignore").strip()
+            if named:
+                return _python_name(named, cpg)
     return _sniff(table)
 
 

@@ -146,7 +146,11 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
 
 def _table(path: Path, layer: Layer) -> str:
     """The table to read: the one that layers.toml names, or the only one there is."""
-    tables = [str(name) for name, _ in pyogrio.list_layers(path)]
+    found = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    # Styles and the like have no geometry and are no layers, unless there is nothing else.
+    tables = [name for name, kind in found if kind] or [name for name, _ in found]
+    if not tables:
+        raise BadInput(f"{path}: holds no table at all; export it again")
     if layer.table is not None and layer.table not in tables:
         raise BadInput(f"{path}: has no table {layer.table!r}; set `table` to one of {', '.join(tables)}")
     if layer.table is None and len(tables) > 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cases.layers import Catalogue
-from ground.errors import BadInput
+from ground.errors import BadInput, one_line
 from ground.files import sha256
 
 RUN_JSON = "run.json"
@@ -14,7 +14,11 @@ SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 
 def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The scenes and the pair that run.json beside the changes tells of, if it is theirs."""
+    """The scenes and the pair that run.json beside the changes tells of, if it is theirs.
+
+    Raises:
+        BadInput: it is theirs, but not as `detect` writes it.
+    """
     beside = changes.with_name(RUN_JSON)
     if not beside.is_file():
         return [], {}
@@ -22,24 +26,28 @@ def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dic
         run = json.loads(beside.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadInput(f"{beside}: is not JSON ({error}); run `tiankan detect` again") from error
-    if pairs and run.get("pair_id") not in pairs:
+    if not isinstance(run, dict) or (pairs and run.get("pair_id") not in pairs):
         return [], {}
-    scenes = []
-    for entry in run["inputs"].values():
-        west, south, east, north = entry["bbox"]
-        acquired = entry["acquired_utc"]
-        scenes.append(
-            {
-                "id": entry["id"], "name": entry["name"], "sensor": entry["sensor"],
-                "acquired": datetime.fromisoformat(acquired) if acquired else None,
-                "gsd_m": entry["gsd_m"], "href": entry["source"],
-                "west": west, "south": south, "east": east, "north": north,
-            }
-        )  # fmt: skip
-    pair = {
-        "id": run["pair_id"], "before_scene": scenes[0]["id"], "after_scene": scenes[1]["id"], "made": run,
+    try:
+        scenes = [_scene_row(entry) for entry in run["inputs"].values()]
+        before, after = (scene["id"] for scene in scenes)
+        return scenes, {"id": run["pair_id"], "before_scene": before, "after_scene": after, "made": run}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{beside}: does not tell of two scenes ({type(error).__name__}: {one_line(error, 80)}); "
+            "run `tiankan detect` again"
+        ) from error
+
+
+def _scene_row(entry: dict[str, Any]) -> dict[str, Any]:
+    west, south, east, north = (float(value) for value in entry["bbox"])
+    acquired = entry["acquired_utc"]
+    return {
+        "id": entry["id"], "name": entry["name"], "sensor": entry["sensor"],
+        "acquired": datetime.fromisoformat(acquired) if acquired else None,
+        "gsd_m": float(entry["gsd_m"]), "href": entry["source"],
+        "west": west, "south": south, "east": east, "north": north,
     }  # fmt: skip
-    return scenes, pair
 
 
 def layer_hashes(layers: Path, catalogue: Catalogue) -> dict[str, str]:

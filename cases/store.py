@@ -208,7 +208,9 @@ def _filtered(query: Select[Any], wanted: CaseFilter) -> Select[Any]:
     if wanted.status is not None:
         query = query.where(CaseRow.status == wanted.status)
     if wanted.region is not None:
-        query = query.where(ChangeRow.region.startswith(wanted.region, autoescape=True))
+        # Not LIKE, to which SQLite, unlike others, gives capitals for small letters.
+        begin = func.substr(ChangeRow.region, 1, len(wanted.region))
+        query = query.where(begin == wanted.region)
     if wanted.change_class is not None:
         query = query.where(ChangeRow.change_class == wanted.change_class)
     if wanted.verdict is not None:

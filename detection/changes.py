@@ -77,7 +77,8 @@ def make(
         index=pd.RangeIndex(len(geometries)),
     )
     frame[["pair_id", "change_class"]] = frame[["pair_id", "change_class"]].astype("str")
-    frame[["before", "after"]] = frame[["before", "after"]].apply(_utc)
+    # One by one: `apply` over a frame of no rows does nothing.
+    frame["before"], frame["after"] = _utc(frame["before"]), _utc(frame["after"])
     frame[["probability", "ndvi_change"]] = frame[["probability", "ndvi_change"]].astype(float)
     frame = frame.sort_values(["area_m2", "change_id"], ascending=[False, True], ignore_index=True)
     return check(frame, LAYER)

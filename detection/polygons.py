@@ -30,7 +30,8 @@ def change_mask(probability: Bytes, threshold: float, smallest_px: int) -> NDArr
     """
     seen = probability != UNSEEN
     over = ((probability >= threshold_byte(threshold)) & seen).astype(np.uint8)
-    if smallest_px > 1:
+    # GDAL refuses to sieve by more than all there is; what is too small is taken off below in any case.
+    if 1 < smallest_px < over.size:
         over = rasterio.features.sieve(over, size=smallest_px, connectivity=4, mask=seen.astype(np.uint8))
     labels, count = scipy.ndimage.label(over)
     return np.asarray(at_least(labels, count, smallest_px)[labels])

@@ -32,7 +32,7 @@ class ChangeScale:
         """Logistic in the statistic: `AT_THE_MODE` at the background's mode, 0.5 at the threshold."""
         if not np.isfinite(self.threshold):
             return np.zeros(statistic.shape, dtype=np.float32)
-        reach = max(self.threshold - self.background, np.finfo(float).tiny)
+        reach = max(self.threshold - self.background, np.finfo(float).eps)
         slope = np.log(1 / AT_THE_MODE - 1) / reach
         z = np.clip(slope * (statistic - self.threshold), -60.0, 60.0)
         return np.asarray(1.0 / (1.0 + np.exp(-z)), dtype=np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 from ground.errors import BadInput
 from ground.files import sha256, written_beside
 from imagery import sensors, stac
-from imagery.raster import check_measured, grid_of, opened, to_cog
+from imagery.raster import alpha_band, check_measured, grid_of, opened, to_cog
 from imagery.scene import BandRef, Scene
 
 ITEM_SUFFIXES = {".json", ".geojson"}
@@ -44,7 +44,8 @@ def _from_raster(path: Path, sensor: str | None, when: datetime | None) -> Scene
     with opened(href) as source:
         check_measured(source, href)
         grid = grid_of(source, href)
-        images = [i for i in source.indexes if source.colorinterp[i - 1].name != "alpha"]
+        alpha = alpha_band(source)
+        images = [i for i in source.indexes if i != alpha]
         described = tuple(source.descriptions[i - 1] for i in images)
         name = sensor or sensors.guess(len(images))
         entry = sensors.sensor(name, href)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 import rasterio.shutil
 from pyproj import CRS
@@ -13,6 +14,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from ground.crs import crs_of
 from ground.errors import BadInput, one_line
@@ -26,6 +28,11 @@ BLOCK = 512
 
 COG_OPTIONS = {"compress": "ZSTD", "blocksize": BLOCK, "predictor": "STANDARD", "num_threads": "ALL_CPUS"}
 TILED = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
+
+SPOT, SPOTS = 64, 4
+"""Side of a spot at which an alpha band is looked at, and how many there are along each side."""
+BLURRED = 0.05
+"""Part of a true alpha band's pixels that may be neither clear nor opaque: its blurred edges."""
 
 
 @contextmanager
@@ -101,9 +108,37 @@ def check_measured(source: DatasetReader, href: str) -> None:
 
 def mask_band(source: DatasetReader) -> int | None:
     """Index of the band that says what an open raster recorded: its alpha, or 0 for a mask that is no band."""
-    if ColorInterp.alpha in source.colorinterp:
-        return int(source.colorinterp.index(ColorInterp.alpha)) + 1
-    return 0 if MaskFlags.per_dataset in source.mask_flag_enums[0] else None
+    if alpha := alpha_band(source):
+        return alpha
+    own = (
+        MaskFlags.per_dataset in source.mask_flag_enums[0]
+        and MaskFlags.alpha not in source.mask_flag_enums[0]
+    )
+    return 0 if own else None
+
+
+def alpha_band(source: DatasetReader) -> int | None:
+    """Index of the alpha band, if there is one that behaves so.
+
+    GDAL calls the fourth of four byte bands alpha unasked: near infrared then, which is not all or nothing.
+    """
+    if ColorInterp.alpha not in source.colorinterp:
+        return None
+    index = int(source.colorinterp.index(ColorInterp.alpha)) + 1
+    seen = np.concatenate([source.read(index, window=window).ravel() for window in _spots(source)])
+    # The two commonest values of a true one are clear and opaque, whatever number stands for opaque.
+    counts = np.sort(np.unique(seen, return_counts=True)[1])
+    return index if counts[:-2].sum() <= BLURRED * seen.size else None
+
+
+def _spots(source: DatasetReader) -> list[Window]:
+    """A few small windows spread over a raster."""
+    columns, rows = (
+        sorted({max(0, (size - SPOT) * i // (SPOTS - 1)) for i in range(SPOTS)})
+        for size in (source.width, source.height)
+    )
+    side = min(SPOT, source.width), min(SPOT, source.height)
+    return [Window(column, row, *side) for row in rows for column in columns]
 
 
 def _horizontal(source: DatasetReader, href: str) -> CRS:
@@ -176,5 +211,5 @@ def _check_written(path: Path) -> None:
                 )
                 if not start or start + length > size:
                     raise RasterioIOError(f"block {column}, {row} of band {band} was not written")
-        last = rasterio.windows.Window(written.width - 1, written.height - 1, 1, 1)
+        last = Window(written.width - 1, written.height - 1, 1, 1)
         written.read(window=last)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pystac
 import shapely
-from pystac.errors import STACError
+from pystac.errors import STACError, STACTypeError
 
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, one_line
@@ -80,7 +80,7 @@ def _load(path: Path) -> pystac.Item:
         item = pystac.Item.from_dict(document)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (STACError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (STACError, STACTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{path}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster"
         ) from error

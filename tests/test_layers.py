@@ -132,7 +132,6 @@ def test_old_datums_need_their_parameters(tmp_path: Path, epsg: int, a: float, f
     moved = ecef(a, flattening, math.radians(lon), math.radians(lat)) + shift
     parameters = f"+proj=longlat +a={a} +rf={1 / flattening} +towgs84=15.8,-154.4,-82.3 +no_defs"
     point = to_crs(read(path, crs=parameters).frame.geometry.to_numpy(), PLACE, LONLAT, "test")[0]
-    true_lon = math.degrees(math.atan2(moved[1], moved[0]))
     lam, phi = math.radians(point.x), math.radians(point.y)
     # The shift may leave the ellipsoid upward, never sideways: what lies between the two is the plumb line.
     up = np.array([math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)])
