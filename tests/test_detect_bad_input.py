@@ -183,15 +183,15 @@ BAD: dict[str, tuple[Callable[[Raster, Path], Path], str]] = {
     "text": (lambda _r, f: _text(f, b"no raster"), "cannot be read as a raster"),
     "a header cut short": (
         lambda r, _f: spoiled(_whole(r), slice(100, None), b""),
-        "may be corrupt or cut short",
+        "cut short",
     ),
     "blocks cut off": (
         lambda r, _f: spoiled(_whole(r), slice(10_000, None), b""),
-        "may be corrupt or cut short",
+        "cut short",
     ),
     "blocks spoiled": (
         lambda r, _f: spoiled(_whole(r, compress="DEFLATE"), slice(5000, 5400), b"U" * 400),
-        "may be corrupt or cut short",
+        "cut short",
     ),
     "no CRS": (lambda r, _f: _whole(r, crs=None), "has no coordinate system (CRS); set the true one"),
     "no place": (lambda r, _f: _unplaced(r), "has no geotransform"),
@@ -295,7 +295,5 @@ detect(Path(before), Path(after), Path(out), DetectOptions(), advance)
 
 def test_a_folder_that_cannot_be_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(
-        CannotWrite, match=r"out: could not be written \(File exists\); free some space or choose"
-    ):
+    with pytest.raises(CannotWrite, match=r"out: could not be written \(File exists\)"):
         detect(*pair, tmp_path / "out", DetectOptions())
