@@ -244,7 +244,7 @@ def _pair(text: str) -> tuple[str, str]:
 def serve(
     db: Db = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
 ) -> None:
     """Start the API and the map over a database of cases."""
     from api.server import serve as start

@@ -1,6 +1,7 @@
 """The whole story, one function a step: two scenes → change map → polygons → facts → judgements → cases."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -82,6 +83,10 @@ def detect(
         BadInput: the scenes cannot be compared; the sentence says why.
     """
     clock = Clock()
+    if options.smallest_m2 is not None and not math.isfinite(options.smallest_m2):
+        raise BadInput(
+            f"--min-area: {options.smallest_m2} is not a number of square meters; write for example 400"
+        )
     if not 0 < options.threshold <= 1:
         raise BadInput(f"--threshold: {options.threshold} is not within 0 and 1; 0.5 is the detector's own")
     with clock.step("open"):
@@ -90,6 +95,7 @@ def detect(
             open_scene(after, options.after_sensor, options.after_date),
         )
         detector = choose(options.detector, len(pair.bands), str(after))
+    _spare_inputs(pair, out)
     with clock.step("hash"):
         hashes = {href: sha256(Path(href)) for href in sorted({*pair.before.files, *pair.after.files})}
     run = record.head(
@@ -114,6 +120,15 @@ def detect(
         for name in MADE:
             os.replace(staging / name, out / name)
     return run
+
+
+def _spare_inputs(pair: ScenePair, out: Path) -> None:
+    """Refuses to write a result over one of the scenes it is made of."""
+    results = {(out / name).resolve() for name in MADE}
+    for scene in (pair.before, pair.after):
+        for file in (scene.source, *scene.files):
+            if Path(file).resolve() in results:
+                raise BadInput(f"--out: {file} is a scene and would be overwritten; choose another folder")
 
 
 def _smallest_m2(pair: ScenePair) -> float:

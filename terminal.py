@@ -75,7 +75,9 @@ def show_run(made: dict[str, Any], out: Any, as_json: bool) -> None:
         "observed_m2": made["observed_m2"], "unseen_m2": made["unseen_m2"],
         "seconds": round(sum(made["seconds"].values()), 1),
     }  # fmt: skip
-    show([row], f"Written to {out}", False)
+    blind = [name for name, scene in made["inputs"].items() if scene["mask"] is None]
+    note = f"No quality mask: clouds in the {' and '.join(blind)} scene count as seen." if blind else ""
+    show([row], f"Written to {out}", False, note)
 
 
 def show_judged(rows: list[dict[str, Any]], summary: dict[str, Any], as_json: bool) -> None:

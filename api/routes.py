@@ -87,8 +87,7 @@ def scene_quicklook(store: Store, scene_id: str, size: Limit = 1000) -> Response
     """A PNG in Web Mercator; its bounds in EPSG:3857 stand in the header X-Bounds."""
     picture = _picture(store.scene(scene_id), size)
     bounds = ",".join(f"{value:.3f}" for value in picture.bounds)
-    # A scene's id is the hash of its contents: its picture never changes.
-    headers = {"X-Bounds": bounds, "Cache-Control": "public, max-age=31536000, immutable"}
+    headers = {"X-Bounds": bounds, "Cache-Control": "no-cache"}
     return Response(picture.png, media_type="image/png", headers=headers)
 
 
@@ -96,7 +95,7 @@ def _picture(scene: SceneRecord, size: int) -> Quicklook:
     """The picture of a scene; where its file lies is told to the log, never to the web.
 
     Raises:
-        NotFound: its file is gone, or another one lies in its place.
+        NotFound: its file is gone or can no longer be read as this scene.
     """
     try:
         return quicklook(open_scene(Path(scene.href), scene.sensor), size)

@@ -101,6 +101,7 @@ class Hits:
     pieces: NDArray[np.object_]
     numbers: list[str | None]
     land_classes: list[str | None]
+    has_classes: bool
 
 
 def covered_m2(hits: Hits) -> float:
@@ -122,13 +123,16 @@ def count(hits: Hits) -> float:
     return float(len(hits.pieces))
 
 
-def dominant(hits: Hits) -> str:
-    """The land class (or number) that covers most of the change; empty where nothing does."""
+def dominant(hits: Hits) -> str | None:
+    """The land class that covers most of the change, in a layer without classes the number.
+
+    Empty where nothing covers it; None where what covers most has none.
+    """
     pieces: dict[str, list[shapely.Geometry]] = {}
     for piece, land_class, number in zip(hits.pieces, hits.land_classes, hits.numbers, strict=True):
-        pieces.setdefault(land_class or number or "", []).append(piece)
+        pieces.setdefault((land_class if hits.has_classes else number) or "", []).append(piece)
     covered = {name: round(float(shapely.area(shapely.union_all(p))), 3) for name, p in pieces.items()}
-    return max(sorted(covered), key=lambda name: covered[name], default="")
+    return max(sorted(covered), key=lambda name: covered[name]) or None if covered else ""
 
 
 def numbers(hits: Hits) -> str:
@@ -153,9 +157,12 @@ class _Features:
     begins: NDArray[np.datetime64]
     ends: NDArray[np.datetime64]
     has_dates: bool
+    undated: NDArray[np.bool_]
+    has_classes: bool
 
 
-def _features(frame: gpd.GeoDataFrame) -> _Features:
+def _features(data: LayerData) -> _Features:
+    frame, columns = data.frame, data.layer.columns
     shapes = frame.geometry.to_numpy()
     begins, ends = (frame[name].astype("datetime64[s]") for name in ("valid_from", "valid_to"))
     return _Features(
@@ -166,6 +173,9 @@ def _features(frame: gpd.GeoDataFrame) -> _Features:
         begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
         has_dates=bool((begins.notna() | ends.notna()).any()),
+        # An empty end means until further notice; an empty beginning says nothing of when.
+        undated=begins.isna().to_numpy() & ("valid_from" in columns),
+        has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
     )
 
 
@@ -173,7 +183,7 @@ def _measure_layer(
     name: str, shapes: NDArray[np.object_], changes: gpd.GeoDataFrame, data: LayerData
 ) -> list[tuple[dict[str, Fact], dict[str, str]]]:
     """(values, reasons) of each change against one layer."""
-    features = _features(data.frame)
+    features = _features(data)
     found = features.tree.query(shapes, predicate="intersects")
     by_change = pd.Series(found[1]).groupby(found[0]).apply(lambda s: sorted(s.tolist())).to_dict()
     results = []
@@ -194,8 +204,8 @@ def _measure_layer(
                         None,
                         "it ends nearer to the change than its nearest feature lies",
                     )
-                if reason:
-                    reasons[fact] = f"layer {name}: {reason}"
+                if values[fact] is None:
+                    reasons[fact] = f"layer {name}: {reason or 'what covers most has no class or number'}"
         results.append((values, reasons))
     return results
 
@@ -216,6 +226,8 @@ def _dated(
 ) -> tuple[Fact, str]:
     """A measure, if it is the same whichever day between the scenes the ground changed; else None and why."""
     rows = np.arange(len(features.shapes)) if name == "distance_m" else hits
+    if features.undated[rows].any():
+        return None, "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
     if not features.has_dates:
         return _value(name, shape, features, rows), ""
     if any(pd.isna(day) for day in days):
@@ -266,5 +278,11 @@ def _value(name: str, shape: shapely.Geometry, features: _Features, rows: NDArra
         keep |= thin & shapely.intersects(shapes, shapely.buffer(shape, -SAME_M))
     chosen = rows[keep]
     return MEASURES[name](
-        Hits(shape, pieces[keep], features.numbers[chosen].tolist(), features.land_classes[chosen].tolist())
+        Hits(
+            shape,
+            pieces[keep],
+            features.numbers[chosen].tolist(),
+            features.land_classes[chosen].tolist(),
+            features.has_classes,
+        )
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cases.facts import Facts
@@ -76,17 +76,15 @@ def _changes(session: Session, entry: Entry) -> int:
     rows = []
     for row, geometry in zip(frame.itertuples(), lonlat, strict=True):
         if row.change_id in known:
+            # The outline is the id's; what was said of it since, dates and class, may be better known.
+            session.execute(update(ChangeRow).where(ChangeRow.id == row.change_id).values(**_said_of(row)))
             continue
         west, south, east, north = geometry.bounds
         rows.append(
             ChangeRow(
                 id=row.change_id,
                 pair_id=row.pair_id,
-                before=_moment(row.before),
-                after=_moment(row.after),
-                change_class=row.change_class,
-                probability=_number(row.probability),
-                ndvi_change=_number(row.ndvi_change),
+                **_said_of(row),
                 area_m2=float(row.area_m2),
                 width_m=float(row.width_m),
                 region=entry.regions.get(row.change_id, ""),
@@ -100,6 +98,16 @@ def _changes(session: Session, entry: Entry) -> int:
     session.add_all(rows)
     session.flush()
     return len(rows)
+
+
+def _said_of(row: Any) -> dict[str, Any]:
+    return {
+        "before": _moment(row.before),
+        "after": _moment(row.after),
+        "change_class": row.change_class,
+        "probability": _number(row.probability),
+        "ndvi_change": _number(row.ndvi_change),
+    }
 
 
 def _moment(value: Any) -> datetime | None:

@@ -109,11 +109,12 @@ class CaseStore:
             NotFound, IllegalMove: no such case; not allowed; something lacking; or somebody moved it meanwhile.
         """
         given = evidence or {}
-        check_evidence(workflow, given)
+        check_evidence(workflow, given, role)
         with self.transaction(writes=True) as session:
             row = _row_of(session, case_id)
-            held = row.held | given
-            check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=held)
+            lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
+            step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
+            held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
             origin, version = row.status, row.version
             moved = session.execute(
                 update(CaseRow)

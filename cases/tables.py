@@ -91,6 +91,7 @@ class ChangeRow(Base):
     """One polygon of change, with its box for quick search."""
 
     __tablename__ = "change"
+    __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
     pair_id: Mapped[str] = mapped_column(String(16), index=True)
@@ -133,6 +134,7 @@ class CaseRow(Base):
     """One enforcement file. `held` is the evidence in hand; `version` counts its moves."""
 
     __tablename__ = "enforcement_case"
+    __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(24), unique=True)
     change_id: Mapped[str] = mapped_column(ForeignKey("change.id"), unique=True)
@@ -149,6 +151,7 @@ class EventRow(Base):
     """One line of a case's history: added, never changed (the database refuses)."""
 
     __tablename__ = "event"
+    __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
     at: Mapped[datetime]

@@ -29,6 +29,8 @@ class Move(Strict):
     to: str
     roles: list[str] = Field(alias="role", min_length=1)
     needs: list[str] = []
+    clears: list[str] = []
+    """Evidence that is no longer in hand after this move: what was found wanting must be brought anew."""
 
 
 class Workflow(Strict):
@@ -37,6 +39,10 @@ class Workflow(Strict):
     effective_from: date
     start: dict[Verdict, str]
     evidence: dict[str, str]
+    fresh: list[str] = []
+    """Kinds that every move needing them must bring itself: yesterday's reason is no reason today."""
+    given_by: dict[str, list[str]] = {}
+    """Kinds that only these roles may put into a case."""
     moves: list[Move] = Field(alias="move", min_length=1)
 
     @model_validator(mode="after")
@@ -55,7 +61,7 @@ class Workflow(Strict):
                     raise ValueError(
                         f"the move to {move.to!r} starts at {origin!r}, where no case ever comes"
                     )
-            for need in move.needs:
+            for need in (*move.needs, *move.clears, *self.fresh, *self.given_by):
                 if need not in self.evidence:
                     raise ValueError(
                         f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
@@ -67,6 +73,8 @@ class Workflow(Strict):
         return self
 
     def _check_lock(self, move: Move) -> None:
+        if move.to == "violation" and "field_evidence" not in move.needs:
+            raise ValueError("the move to 'violation' must need field_evidence: a clue is no proof")
         entered = move.to in {"notice", "decision"} or (
             move.to in PENALTY and not set(move.origins) <= PENALTY
         )
@@ -98,8 +106,8 @@ def load_workflow(path: Path = WORKFLOW_TOML) -> Workflow:
 
 def check_move(
     workflow: Workflow, case_id: str, status: str, to: str, *, actor: str, role: str, held: dict[str, str]
-) -> None:
-    """Nothing, if this person may make this move with what is in hand.
+) -> Move:
+    """The move, if this person may make it with what is in hand.
 
     Raises:
         IllegalMove: and what is possible instead, or what is lacking.
@@ -126,6 +134,7 @@ def check_move(
                 f"case {case_id} cannot go to {to}: two_officers {held['two_officers']!r} does not name two "
                 "people; write both names separated by a semicolon"
             )
+    return step
 
 
 def as_read(text: str) -> str:
@@ -136,11 +145,18 @@ def as_read(text: str) -> str:
     )
 
 
-def check_evidence(workflow: Workflow, evidence: dict[str, str]) -> None:
-    """Nothing, if every kind of evidence is one the workflow knows and refers to something."""
+def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | None = None) -> None:
+    """Nothing, if every kind is one the workflow knows, refers to something and may come from this role.
+
+    Raises:
+        IllegalMove: and what would be right.
+    """
     for kind, reference in evidence.items():
         if kind not in workflow.evidence:
             raise IllegalMove(f"evidence {kind!r} is unknown; use one of {', '.join(workflow.evidence)}")
+        givers = workflow.given_by.get(kind, [])
+        if role is not None and givers and role not in givers:
+            raise IllegalMove(f"evidence {kind!r} is given by role {', '.join(givers)} only, not by {role!r}")
         if not as_read(reference):
             raise IllegalMove(
                 f"evidence {kind!r} refers to nothing; give a document number, file or sentence"

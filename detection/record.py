@@ -18,8 +18,9 @@ from imagery.scene import Observation, Scene, ScenePair, pair_id
 
 
 def scene_hash(scene: Scene, hashes: dict[str, str]) -> str:
-    """A scene's id: hash of its files' contents."""
-    return short_hash("scene", *(hashes[href] for href in scene.files))
+    """A scene's id: hash of its bands and the contents they lie in, wherever the files are and whatever their names."""
+    bands = [*scene.bands, *([scene.mask] if scene.mask else [])]
+    return short_hash("scene", *(f"{band.name}:{band.index}:{hashes[band.href]}" for band in bands))
 
 
 def head(
@@ -75,6 +76,8 @@ def _scene_entry(scene: Scene, hashes: dict[str, str]) -> dict[str, Any]:
         "name": scene.id,
         "sensor": scene.sensor,
         "acquired_utc": scene.acquired_utc.isoformat() if scene.acquired_utc else None,
+        "bands": [band.name for band in scene.bands],
+        "mask": scene.mask.name if scene.mask else None,
         "crs": ":".join(scene.grid.crs.to_authority() or (scene.grid.crs.name,)),
         "gsd_m": round(scene.grid.gsd_m, 6),
         "bbox": [round(v, 7) for v in (west, south, east, north)],

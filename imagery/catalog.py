@@ -20,11 +20,11 @@ def parse_date(text: str | None, where: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise BadInput(
             f"{where}: {text!r} is not a date; write 2020-08-04 or 2020-08-04T09:30:00Z"
         ) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def open_scene(path: Path, sensor: str | None = None, acquired: str | None = None) -> Scene:

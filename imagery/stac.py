@@ -5,6 +5,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pystac
 import shapely
@@ -84,7 +86,6 @@ def _load(path: Path) -> pystac.Item:
         raise BadInput(
             f"{path}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster"
         ) from error
-    item.set_self_href(str(path.resolve()))
     return item
 
 
@@ -104,16 +105,20 @@ def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
     measured = [
         (key, asset)
         for key, asset in item.assets.items()
-        if not NOT_MEASURED & set(asset.roles or []) and not key.lower().startswith(PICTURES)
+        if not NOT_MEASURED & set(asset.roles if isinstance(asset.roles, list) else [])
+        and not key.lower().startswith(PICTURES)
     ]
     return sorted(measured, key=lambda pair: pair[1].href.lower().endswith(".jp2"))
 
 
 def _local(asset: pystac.Asset, path: Path) -> str:
-    href = asset.get_absolute_href() or asset.href
-    if "://" in href and not href.startswith("file://"):
+    """Where an asset lies: beside the Item that names it, though the Item may say that itself lies on the internet."""
+    href = str(asset.href)
+    if href.startswith("file://"):
+        return url2pathname(urlsplit(href).path)
+    if "://" in href:
         raise BadInput(f"{path}: asset {href} is not on this machine; download it and mend the Item's href")
-    return href.removeprefix("file://")
+    return href if href.startswith("/vsi") else os.path.normpath(path.resolve().parent / href)
 
 
 def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:

@@ -114,6 +114,15 @@ def test_the_encoding_of_layers_toml_outranks_a_lying_cpg(tmp_path: Path) -> Non
     assert read(path, encoding="gbk").frame["number"].tolist() == NAMES
 
 
+def test_where_bytes_are_both_the_header_decides(tmp_path: Path) -> None:
+    both = "通".encode("gbk")
+    assert both.decode("utf-8") == "ͨ"  # two bytes of GBK that are by chance a letter of UTF-8
+    for language, encoding in ((GBK_LANGUAGE, "GB18030"), (0, "UTF-8")):
+        path = shapefile(tmp_path, "gbk", None)
+        path.with_suffix(".dbf").write_bytes(dbf(b"MC", [both] * 4, 10, language))
+        assert dbf_encoding(path) == encoding
+
+
 def test_gbk_read_as_utf8_is_refused_rather_than_mangled(tmp_path: Path) -> None:
     path = shapefile(tmp_path, "gbk", None)
     for name in ("utf-8", "utf8"):

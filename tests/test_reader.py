@@ -130,6 +130,9 @@ def test_zeros_beside_a_quality_band_are_nodata(raster: Raster, warped: bool) ->
     assert middles(codes) == [NODATA, SEEN, SEEN]
     # The measured does not bleed into its neighbor: 0.09 up to the border.
     assert values[1, 3, codes[3] == SEEN] == pytest.approx(0.09)
+    if warped:
+        # Between a measured zero and 900, in the middle, lies half.
+        assert values[0, 3, 10:13] == pytest.approx([0, 0.045, 0.09])
 
 
 def with_mask(image: Path, mask: Path, sensor: str, name: str, day: str | None = None) -> Scene:

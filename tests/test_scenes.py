@@ -24,7 +24,7 @@ Raster = Callable[..., Path]
 def bands(raster: Raster, numbered: Callable[..., Any]) -> Path:
     """Sentinel-2: four bands named in another order than the sensor's, and their scene classes."""
     values = np.concatenate([numbered(4, 6, 8), np.full((1, 6, 8), 4, "uint16")])
-    return raster("S2 上海 scene.tif", values, names=["B08", "SCL", "red", "B3", "blue"])
+    return raster("S2 #1? 上海 & scene.tif", values, names=["B08", "SCL", "red", "B3", "blue"])
 
 
 def held(scene: Scene) -> list[tuple[str, str, int]]:
@@ -34,7 +34,8 @@ def held(scene: Scene) -> list[tuple[str, str, int]]:
 def item(folder: Path, assets: dict[str, Any], **properties: Any) -> Path:
     """A third party's Item, as a catalogue on the internet writes it."""
     document = {
-        "type": "Feature", "stac_version": "1.0.0", "id": "theirs", "links": [], "geometry": None,
+        "type": "Feature", "stac_version": "1.0.0", "id": "theirs", "geometry": None,
+        "links": [{"rel": "self", "href": "https://example.com/items/theirs"}],
         "properties": {"datetime": "2021-05-01T03:10:20Z", "platform": "sentinel-2a"} | properties,
         "assets": assets,
     }  # fmt: skip
@@ -107,7 +108,7 @@ def test_an_item_says_again_all_that_the_raster_said(bands: Path, tmp_path: Path
     assert (again.grid, again.source) == (scene.grid, str(path))
     document = json.loads(path.read_text(encoding="utf-8"))
     (asset,) = document["assets"].values()
-    assert asset["href"] == "../S2 上海 scene.tif"
+    assert asset["href"] == "../S2 #1? 上海 & scene.tif"
     # multihash: 0x12 sha2-256, 0x20 bytes.
     assert asset["file:checksum"] == "1220" + sha256(bands)
     assert [band.get("eo:common_name") for band in asset["bands"]] == ["nir", None, "red", "green", "blue"]
@@ -156,7 +157,7 @@ def test_an_item_as_earth_search_writes_it(
         "red-jp2": asset("./red.jp2", None, ["data"], "red"),
         "red": asset("./red.tif", None, ["data", "reflectance"], "red"),
         "green": asset("./green.tif", "green", ["data"], "B03"),
-        "blue": asset("./blue.tif", None, ["data"]),
+        "blue": asset((tmp_path / "blue.tif").as_uri(), None, ["data"]),
         "nir": asset("./nir.tif", None, ["data"], "nir"),
         "swir16": asset("./swir16.tif", "swir16", ["data"], "swir16"),
         "scl": asset("./scl.tif", None, ["data", "reflectance"]),

@@ -3,7 +3,6 @@
 import sqlite3
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
+import cases.store
+from cases.database import transaction
 from cases.store import CaseFilter, CaseStore, open_store
 from cases.tables import EventRow
 from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound
@@ -159,62 +160,6 @@ def test_unknown_ids_are_named(store: CaseStore) -> None:
     assert store.is_alive()
 
 
-def test_a_move_is_kept_with_its_event(store: CaseStore) -> None:
-    key = ids(store)[1]
-    at = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-    moved = store.move(key, "field_check", ROAD, actor=" 李伟 ", role="county", at=at)
-    assert (moved.status, moved.version, moved.held) == ("field_check", 2, {})
-    proof = {"photo": "IMG_0412.jpg", "field_evidence": "record 7"}
-    moved = store.move(key, "proven", ROAD, actor="张敏", role="county", evidence=proof)
-    assert (moved.status, moved.version, moved.held) == ("proven", 3, proof)
-    assert store.case(key) == moved
-    opened, first, second = store.events(key)
-    assert (opened.kind, opened.actor, opened.role, opened.to_status) == (
-        "opened",
-        "tiankan",
-        "machine",
-        "suspected",
-    )
-    assert (first.at, first.actor, first.from_status, first.to_status) == (
-        at,
-        "李伟",
-        "suspected",
-        "field_check",
-    )
-    assert (second.evidence, second.reason) == (proof, "")
-    assert opened.serial < first.serial < second.serial
-
-
-def test_evidence_stays_in_hand_and_a_reason_is_told(store: CaseStore) -> None:
-    key = ids(store)[0]
-    proof = {"photo": "a.jpg", "field_evidence": "record 7"}
-    for to, role, evidence in (
-        ("field_check", "county", {}), ("proven", "county", proof), ("city_review", "city", {}),
-        ("returned", "city", {"reason": "photo shows another field"}), ("field_check", "county", {}),
-        ("proven", "county", {"photo": "b.jpg"}),
-    ):  # fmt: skip
-        store.move(key, to, ROAD, actor="李伟", role=role, evidence=evidence)
-    assert store.case(key).held == {
-        "photo": "b.jpg", "field_evidence": "record 7", "reason": "photo shows another field",
-    }  # fmt: skip
-    assert [event.reason for event in store.events(key)][4] == "photo shows another field"
-    assert store.events(key)[2].evidence == proof  # history keeps the first photo
-
-
-def test_a_refused_move_leaves_no_trace(store: CaseStore) -> None:
-    key = ids(store)[0]
-    before = store.case(key)
-    for to, role, evidence in (
-        ("decision", "county", {}),
-        ("field_check", "city", {}),
-        ("field_check", "county", {"x": "y"}),
-    ):
-        with pytest.raises(IllegalMove):
-            store.move(key, to, ROAD, actor="李伟", role=role, evidence=evidence)
-    assert store.case(key) == before
-    assert len(store.events(key)) == 1
-
-
 def test_two_who_move_one_case_at_once(store: CaseStore) -> None:
     names = [f"officer {i}" for i in range(6)]
     for key in ids(store):
@@ -226,6 +171,24 @@ def test_two_who_move_one_case_at_once(store: CaseStore) -> None:
         assert all(isinstance(end, IllegalMove) for end in lost)
         assert [event.actor for event in store.events(key)] == ["tiankan", won[0]]
         assert store.case(key).version == 2
+
+
+def test_a_database_that_does_not_queue_its_writers_lets_one_move_win(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ids(store)[0]
+    monkeypatch.setattr(CaseStore, "transaction", lambda self, **_: transaction(self.engine, writes=False))
+    real, others = cases.store.check_move, iter(["张敏"])
+
+    def overtaken(*given: Any, **more: Any) -> None:
+        real(*given, **more)
+        for name in others:
+            store.move(key, "field_check", ROAD, actor=name, role="county")
+
+    monkeypatch.setattr(cases.store, "check_move", overtaken)
+    with pytest.raises(IllegalMove, match="was moved by somebody else just now; read it again"):
+        store.move(key, "field_check", ROAD, actor="李伟", role="county")
+    assert [event.actor for event in store.events(key)] == ["tiankan", "张敏"]
 
 
 def test_moves_of_several_cases_at_once_all_count(store: CaseStore) -> None:

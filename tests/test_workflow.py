@@ -113,7 +113,7 @@ def test_no_arrow_is_given_to_the_machine() -> None:
 
 
 TYPOS = [
-    ('to    = "proven"', 'too = "proven"', r"move\.1\.too: is not a known key; allowed are from, needs, role, to"),
+    ('to    = "proven"', 'too = "proven"', r"move\.1\.too: is not a known key; allowed are clears, from"),
     (', doubt = "doubt" }', "}", r"start must name a status for each of doubt, suspected_violation"),
     ('from  = ["field_check"]', 'from = ["feld_check"]', r"starts at 'feld_check', where no case ever comes"),
     ('needs = ["photo", "field_evidence"]', 'needs = ["foto"]', r"needs 'foto', which \[evidence\] does not list"),
