@@ -28,6 +28,8 @@ SAME_M = 0.001
 """A line or point no deeper inside a change than this lies on its border."""
 FIRST_DAY, LAST_DAY = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31")
 """In force since ever, and for ever: what a feature without dates means."""
+SINCE_WHEN = "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
+NO_SCENE_DATES = "its features have dates, but the scenes' are not known; pass --before-date and --after-date"
 FARTHEST_M = 20_003_931.0
 """Pole to pole along a meridian: the distance to a feature that does not exist, where a layer is complete."""
 
@@ -226,17 +228,15 @@ def _dated(
 ) -> tuple[Fact, str]:
     """A measure, if it is the same whichever day between the scenes the ground changed; else None and why."""
     rows = np.arange(len(features.shapes)) if name == "distance_m" else hits
-    if features.undated[rows].any():
-        return None, "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
-    if not features.has_dates:
+    undated = features.undated[rows]
+    if not features.has_dates and not undated.any():
         return _value(name, shape, features, rows), ""
     if any(pd.isna(day) for day in days):
-        return (
-            None,
-            "its features have dates, but the scenes' are not known; pass --before-date and --after-date",
-        )
+        return None, SINCE_WHEN if undated.any() else NO_SCENE_DATES
     first, last = (np.datetime64(day.tz_convert(None), "D") for day in days)
     begins, ends = features.begins[rows], features.ends[rows]
+    if (undated & (ends >= first)).any():
+        return None, SINCE_WHEN
     if name == "distance_m":
         # Of thousands of features: the distance can only lie between that to all that ever were in force and
         # that to those which always were.

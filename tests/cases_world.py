@@ -77,7 +77,8 @@ def layer_of(
         for name, values in given.items()
     }
     frame = gpd.GeoDataFrame(ours, geometry=moved, crs=crs)
-    layer = Layer(title="test", path="none", coverage="everywhere", measures=list(measures))
+    theirs = {name: name for name in columns}
+    layer = Layer(title="test", path="none", coverage="everywhere", measures=list(measures), columns=theirs)
     known = None if covers is None else to_crs(np.array([covers]), GRID, crs, "test")[0]
     return LayerData(layer=layer, frame=frame, covers=known)
 

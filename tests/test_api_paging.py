@@ -67,7 +67,7 @@ def walk(
         others.do(next(left, "rest"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     path=st.sampled_from(["/cases", "/changes"]),
     count=st.integers(0, 25),
@@ -89,7 +89,7 @@ def test_pages_repeat_nothing_and_lose_nothing_that_was_there_at_the_start(
     assert len(walk(client, path, 1000, others, [])) == others.count
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(limit=st.integers(1, 7), work=WORK)
 def test_a_filter_that_moves_do_not_touch_loses_nothing_either(
     tmp_path_factory: pytest.TempPathFactory, limit: int, work: list[str]

@@ -64,19 +64,25 @@ def test_overlapping_features_count_once_in_areas_and_twice_in_count() -> None:
 def test_dominant_is_what_covers_most_not_what_is_drawn_most_often() -> None:
     thrice = [rect(0, 0, 30, 100)] * 3 + [rect(30, 0, 70, 100)]
     assert values(thrice, land_class=["01", "01", "01", "02"])["l_dominant"] == "02"  # 3000 m² and 4000 m²
-    # Two of one class together outdo a larger third; without a class the number stands for it.
+    # Two of one class together outdo a larger third; in a layer without classes the numbers stand for them.
     parts = [rect(0, 0, 30, 100), rect(30, 0, 55, 100), rect(55, 0, 100, 100)]
-    assert values(parts, land_class=["01", "01", None], number=["a", "b", "c"])["l_dominant"] == "01"
+    assert values(parts, land_class=["01", "01", "02"], number=["a", "b", "c"])["l_dominant"] == "01"
     assert values(parts, number=["a", "b", "c"])["l_dominant"] == "c"
     halves = [rect(50, 0, 100, 100), rect(0, 0, 50, 100)]
     assert values(halves, land_class=["02", "01"])["l_dominant"] == "01"  # a draw goes by the alphabet
 
 
+def test_dominant_is_unknown_where_what_covers_most_has_no_class() -> None:
+    west, east = rect(0, 0, 40, 100), rect(40, 0, 100, 100)
+    found = facts_against(HECTARE, [west, east], land_class=["01", None], number=["a", "b"])
+    assert unknown(found, "dominant") == {"layer l: what covers most has no class or number"}
+    assert values([west, east], land_class=[None, "02"])["l_dominant"] == "02"
+    assert values([], land_class=[])["l_dominant"] == ""  # nothing covers it, and that is known
+
+
 def test_a_shared_border_counts_nothing() -> None:
-    found = values(
-        [rect(100, 0, 200, 100), rect(-50, -50, 0, 0), line((0, 0), (0, 100)), point(0, 0)],
-        number=list("abcd"),
-    )
+    shapes = [rect(100, 0, 200, 100), rect(-50, -50, 0, 0), line((0, 0), (0, 100)), point(0, 0)]
+    found = values(shapes, number=list("abcd"))
     assert (found["l_m2"], found["l_share"], found["l_count"]) == (0.0, 0.0, 0.0)
     assert (found["l_dominant"], found["l_numbers"], found["l_distance_m"]) == ("", "", 0.0)
 
@@ -99,13 +105,8 @@ def test_holes_are_not_there() -> None:
 
 
 def test_lines_and_points_are_counted_and_cover_nothing() -> None:
-    shapes = [
-        line((-50, 50), (150, 50)),
-        line((10, 10), (20, 20)),
-        point(50, 50),
-        point(50, 130),
-        point(300, 50),
-    ]
+    shapes = [line((-50, 50), (150, 50)), line((10, 10), (20, 20)), point(50, 50), point(50, 130)]
+    shapes.append(point(300, 50))
     found = values(shapes, number=["road", "path", "well", "near", "far"])
     assert (found["l_m2"], found["l_share"], found["l_count"]) == (0.0, 0.0, 3.0)
     assert found["l_numbers"] == "path, road, well"
@@ -175,18 +176,13 @@ def test_a_layer_that_is_not_in_hand_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("begins", "ends", "share"),
     [
-        (None, None, 0.5),
         ("2021-05-01", "2021-09-01", 0.5),  # both days included
-        ("2000-01-01", None, 0.5),
-        (None, "9999-12-31", 0.5),
-        ("2021-09-02", None, 0.0),
-        (None, "2021-04-30", 0.0),
-        ("2021-05-02", None, None),
-        (None, "2021-08-31", None),
-        ("2021-06-01", "2021-07-01", None),
+        ("1990-01-01", None, 0.5), ("1990-01-01", "9999-12-31", 0.5),
+        ("2021-09-02", None, 0.0), ("1990-01-01", "2021-04-30", 0.0),
+        ("2021-05-02", None, None), ("1990-01-01", "2021-08-31", None), ("2021-06-01", "2021-07-01", None),
     ],
-)
-def test_what_was_in_force_counts(begins: str | None, ends: str | None, share: float | None) -> None:
+)  # fmt: skip
+def test_what_was_in_force_counts(begins: str, ends: str | None, share: float | None) -> None:
     shapes = [rect(0, 0, 50, 100), rect(500, 0, 510, 10)]
     dates = {"valid_from": [begins, "1990-01-01"], "valid_to": [ends, None]}
     found = facts_against(HECTARE, shapes, number=["P-1", "P-2"], land_class=["01", "02"], **dates)
@@ -200,18 +196,13 @@ def test_what_was_in_force_counts(begins: str | None, ends: str | None, share: f
 
 
 def test_a_permit_renewed_without_a_gap_covers_every_day() -> None:
-    twice = [rect(0, 0, 100, 100)] * 2
-    renewed = facts_against(
-        HECTARE, twice, number=["old", "new"], valid_from=[None, "2021-07-01"], valid_to=["2021-06-30", None]
-    )
-    assert (renewed.values["l_share"], renewed.values["l_count"], renewed.values["l_m2"]) == (
-        1.0,
-        1.0,
-        about(10_000),
-    )
+    twice, ends = [HECTARE] * 2, ["2021-06-30", None]
+    begins = ["1990-01-01", "2021-07-01"]
+    renewed = facts_against(HECTARE, twice, number=["old", "new"], valid_from=begins, valid_to=ends)
+    assert (renewed.values["l_share"], renewed.values["l_count"]) == (1.0, 1.0)
     unknown(renewed, "numbers")  # which of the two it was depends on the day
-    gap = facts_against(HECTARE, twice, valid_from=[None, "2021-07-02"], valid_to=["2021-06-30", None])
-    unknown(gap, "share", "m2", "count")
+    begins = ["1990-01-01", "2021-07-02"]
+    unknown(facts_against(HECTARE, twice, valid_from=begins, valid_to=ends), "share", "m2", "count")
 
 
 def test_dominant_on_some_day_in_between_may_be_another() -> None:
@@ -221,10 +212,23 @@ def test_dominant_on_some_day_in_between_may_be_another() -> None:
         HECTARE,
         [rect(0, 0, 30, 100), rect(30, 0, 80, 100), rect(80, 0, 100, 100)],
         land_class=["01", "02", "01"],
-        valid_from=[None, None, "2021-05-15"],
+        valid_from=["1990-01-01", "1990-01-01", "2021-05-15"],
         valid_to=[None, "2021-06-30", None],
     )
     unknown(found, "dominant")
+
+
+def test_a_feature_that_says_not_since_when_it_holds_makes_doubt() -> None:
+    said = "layer l: a feature has no valid_from, so nobody knows since when it holds; complete the layer"
+    shapes = [rect(0, 0, 50, 100), rect(500, 0, 600, 100)]
+    here = facts_against(HECTARE, shapes, valid_from=[None, "1990-01-01"])
+    assert unknown(here, "share", "m2", "count", "distance_m") == {said}
+    # One that lies elsewhere matters to the distance only; one that had run out by then, to nothing.
+    elsewhere = facts_against(HECTARE, shapes, valid_from=["1990-01-01", None])
+    assert elsewhere.values["l_share"] == about(0.5, 1e-6)
+    unknown(elsewhere, "distance_m")
+    ended = facts_against(HECTARE, shapes, valid_from=[None, "1990-01-01"], valid_to=["2021-04-30", None])
+    assert (ended.values["l_share"], ended.values["l_distance_m"]) == (0.0, about(400, 0.001))
 
 
 def test_dated_features_need_dated_scenes() -> None:

@@ -149,6 +149,21 @@ def test_new_facts_are_a_new_judgement(store: CaseStore) -> None:
     assert store.case(f"case-{change}").facts["roads_m2"] == 12.5
 
 
+def test_dates_and_class_that_are_known_only_later_are_taken_over(store: CaseStore) -> None:
+    box = (100, 35, 100.002, 35.001)
+    put(store, lonlat_changes(box, before=None, after=None))
+    (case,) = store.cases(CaseFilter()).items
+    assert (case.before, case.after, case.change_class) == (None, None, "unclassified")
+    assert (
+        put(store, lonlat_changes(box, change_class="linear")).changes == 0
+    )  # the same outline, the same change
+    now = store.case(case.id)
+    assert (now.change_class, now.after.isoformat() if now.after else "") == (
+        "linear",
+        AFTER.replace("Z", "+00:00"),
+    )
+
+
 def test_a_run_without_region_does_not_take_it_away(store: CaseStore) -> None:
     put(store, mixed(), region="140105")
     put(store, mixed(), region="")

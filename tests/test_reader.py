@@ -268,3 +268,16 @@ def test_a_window_is_the_same_part_of_the_whole(
     assert np.array_equal(part, whole[:, rows, columns])
     assert np.array_equal(codes, all_codes[rows, columns])
     assert set(np.unique(all_codes)) == {Observation.OBSERVED, Observation.NODATA, Observation.OUTSIDE}
+
+
+def test_heights_in_a_coordinate_system_are_set_aside(raster: Raster, numbered: Callable[..., Any]) -> None:
+    values = numbered(3, 4, 4)
+    flat, high = (
+        raster(f"{i}.tif", values, crs=crs) for i, crs in enumerate(("EPSG:32649", "EPSG:32649+5773"))
+    )
+    pair = make_pair(open_scene(high), open_scene(flat))
+    assert pair.grid.crs == CRS.from_epsg(32649)
+    with PairReader(pair) as reader:
+        block = reader.read(Window(0, 0, 4, 4))
+    assert np.array_equal(block.before, values)
+    assert np.array_equal(block.after, values)

@@ -198,6 +198,22 @@ def test_evidence_is_of_a_known_kind_and_refers_to_something() -> None:
             check_evidence(ROAD, {"photo": nothing})
 
 
+def test_only_the_legal_auditor_gives_the_legal_audit() -> None:
+    check_evidence(ROAD, {"legal_audit": "opinion 3"}, "legal")
+    with pytest.raises(
+        IllegalMove, match="evidence 'legal_audit' is given by role legal only, not by 'county'"
+    ):
+        check_evidence(ROAD, {"legal_audit": "opinion 3"}, "county")
+
+
+def test_a_person_says_violation_with_a_field_check_in_hand() -> None:
+    arrow = {"from": ["doubt"], "to": "violation", "needs": ["photo", "reason"]}
+    with pytest.raises(
+        ValidationError, match="the move to 'violation' must need field_evidence: a clue is no proof"
+    ):
+        Workflow.model_validate(with_move(**arrow))
+
+
 OFFICERS = st.sampled_from(["李伟", "李伟；李伟", "李伟；张敏", "Li Wei;Zhang Min", "tiankan;李伟"])
 ACTORS = st.sampled_from(["李伟", "张敏", "李伟", "张敏", MACHINE, "Tiankan ", ""])
 ROLES = ["county", "city", "province", "legal", "machine"]
@@ -218,6 +234,7 @@ def _nearer() -> dict[str, tuple[str, str]]:
 
 
 NEARER = _nearer()
+GIVERS = ROAD.given_by
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -233,19 +250,24 @@ class AnyOrder(RuleBasedStateMachine):
         self.status = start
 
     def attempt(self, to: str, role: str, actor: str, evidence: dict[str, str]) -> None:
-        held = self.held | evidence
+        """As the store does it."""
+        lasting = {kind: text for kind, text in self.held.items() if kind not in ROAD.fresh}
         try:
-            check_move(ROAD, "case-1", self.status, to, actor=actor, role=role, held=held)
+            check_evidence(ROAD, evidence, role)
+            step = check_move(ROAD, "c", self.status, to, actor=actor, role=role, held=lasting | evidence)
         except IllegalMove:
             return
-        self.status, self.held = to, held
-        self.passed.append((to, actor, role, dict(held)))
+        self.status = to
+        self.held = {kind: text for kind, text in (self.held | evidence).items() if kind not in step.clears}
+        self.passed.append((to, actor, role, dict(self.held)))
 
     @rule(officers=OFFICERS, lacking=st.sets(st.sampled_from(sorted(LOCK)), max_size=1), actor=ACTORS)
     def drive_on(self, officers: str, lacking: set[str], actor: str) -> None:
         if self.status in NEARER:
             to, role = NEARER[self.status]
-            evidence = {kind: text for kind, text in EVERYTHING.items() if kind not in lacking}
+            evidence = {
+                k: v for k, v in EVERYTHING.items() if k not in lacking and role in GIVERS.get(k, [role])
+            }
             if "two_officers" in evidence:
                 evidence["two_officers"] = officers
             self.attempt(to, role, actor, evidence)
