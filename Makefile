@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check serve notebooks
+.PHONY: setup demo test check serve notebooks train-smoke
 
 setup: .venv/.installed
 
@@ -10,7 +10,7 @@ setup: .venv/.installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tiankan: Python 3.11 or newer is needed; pass it as make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,notebook,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,train,notebook,dev]'
 	@touch $@
 
 demo: setup
@@ -28,6 +28,9 @@ check: setup
 
 notebooks: setup
 	$(BIN)/jupytext --quiet --to ipynb --execute notebooks/*.py
+
+train-smoke: setup
+	$(BIN)/python -m pytest -q -s tests/test_train_smoke.py
 
 serve: setup
 	./tiankan serve --db data/demo/cases.db

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+import case_verbs
+import model_verbs
 import terminal
-from ground.errors import BadInput, TiankanError
+from ground.errors import TiankanError
 from settings import load_settings
 
 # QGIS and Debian shells set these for another PROJ; rasterio's own data is the only one that fits it.
@@ -22,14 +24,18 @@ app = typer.Typer(
     help="From two satellite scenes to enforcement cases.",
 )  # fmt: skip
 scenes_app = typer.Typer(no_args_is_help=True, help="Scenes: what was photographed, when, by which sensor.")
-cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move.")
 app.add_typer(scenes_app, name="scenes")
-app.add_typer(cases_app, name="cases")
+app.add_typer(case_verbs.cases_app, name="cases")
+app.add_typer(model_verbs.models_app, name="models")
+app.command()(model_verbs.train)
+app.command()(model_verbs.evaluate)
 
 Before = Annotated[Path, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item.")]
 After = Annotated[Path, typer.Option("--after", help="Later scene: GeoTIFF or STAC Item.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for change.tif, changes.gpkg and run.json.")]
-DetectorName = Annotated[str, typer.Option("--detector", help="auto, irmad or cva.")]
+DetectorName = Annotated[str, typer.Option("--detector", help="auto, model, irmad or cva.")]
+WeightsName = Annotated[str | None, typer.Option("--weights", help="Shipped name or file of weights.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda; for the network.")]
 Threshold = Annotated[float, typer.Option("--threshold", help="Probability from which on it is change.")]
 MinArea = Annotated[
     float | None, typer.Option("--min-area", min=0.0, help="Smallest change, m² (default: the sensor's).")
@@ -47,7 +53,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
 def _options(
-    detector: str,
+    looking: tuple[str, str | None, str],
     threshold: float,
     smallest: float | None,
     sensors: tuple[str | None, str | None, str | None],
@@ -57,8 +63,8 @@ def _options(
 
     both, before, after = sensors
     return DetectOptions(
-        detector=detector, threshold=threshold, smallest_m2=smallest, before_sensor=before or both,
-        after_sensor=after or both, before_date=dates[0], after_date=dates[1],
+        detector=looking[0], weights=looking[1], device=looking[2], threshold=threshold, smallest_m2=smallest,
+        before_sensor=before or both, after_sensor=after or both, before_date=dates[0], after_date=dates[1],
     )  # fmt: skip
 
 
@@ -91,6 +97,8 @@ def detect(
     after: After,
     out: Out,
     detector: DetectorName = "auto",
+    weights: WeightsName = None,
+    device: Device = "auto",
     threshold: Threshold = 0.5,
     min_area: MinArea = None,
     sensor: SensorName = None,
@@ -104,7 +112,7 @@ def detect(
     from pipeline import detect as run_detect
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options(detector, threshold, min_area, sensors, dates)
+    options = _options((detector, weights, device), threshold, min_area, sensors, dates)
     with terminal.progress() as advance:
         made = run_detect(before, after, out, options, advance)
     terminal.show_run(made, out, json)
@@ -138,6 +146,8 @@ def run(
     rules: Rules = None,
     region: Region = "",
     detector: DetectorName = "auto",
+    weights: WeightsName = None,
+    device: Device = "auto",
     threshold: Threshold = 0.5,
     min_area: MinArea = None,
     sensor: SensorName = None,
@@ -151,7 +161,7 @@ def run(
     import pipeline
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options(detector, threshold, min_area, sensors, dates)
+    options = _options((detector, weights, device), threshold, min_area, sensors, dates)
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
         made, judged = pipeline.run(
@@ -162,82 +172,6 @@ def run(
         return
     terminal.show_run(made, out, False)
     terminal.show_judged(judged.rows(), made["judged"], False)
-
-
-@cases_app.command("list")
-def cases_list(
-    db: Db = None,
-    status: Annotated[str | None, typer.Option(help="Only this status.")] = None,
-    verdict: Annotated[str | None, typer.Option(help="Only this verdict.")] = None,
-    region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
-    change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
-    json: Json = False,
-) -> None:
-    """Cases in the order they were opened."""
-    from cases.show import case_row
-    from cases.store import CaseFilter, open_store
-
-    wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
-    page = open_store(db or load_settings().db, create=False).cases(wanted, after=after, limit=limit)
-    more = f" Next page: --after {page.next_after}" if page.next_after else ""
-    terminal.show(
-        [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"
-    )
-
-
-@cases_app.command("show")
-def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
-    """One case: its change, rule, facts, missing proof and history."""
-    from cases.show import case_sheet
-    from cases.store import open_store
-
-    store = open_store(db or load_settings().db, create=False)
-    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
-    rows = [
-        {
-            "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,
-            "from": e.from_status, "to": e.to_status, "reason": e.reason, "evidence": e.evidence,
-        }
-        for e in history
-    ]  # fmt: skip
-    if json:
-        terminal.print_json(sheet | {"events": rows})
-        return
-    terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
-    terminal.show(rows, "History", False)
-
-
-@cases_app.command("move")
-def cases_move(
-    case_id: str,
-    to: Annotated[str, typer.Option("--to", help="The status to move to, see workflow.toml.")],
-    actor: Annotated[str, typer.Option("--actor", help="Name of the person who moves it.")],
-    role: Annotated[str, typer.Option("--role", help="county, city, province or legal.")],
-    evidence: Annotated[
-        list[str] | None, typer.Option("--evidence", help="kind=reference; may be repeated.")
-    ] = None,
-    db: Db = None,
-    json: Json = False,
-) -> None:
-    """Move a case on its road, as a named person, with what is in hand."""
-    from cases.show import case_row
-    from cases.store import open_store
-    from cases.workflow import load_workflow
-
-    store = open_store(db or load_settings().db, create=False)
-    case = store.move(
-        case_id, to, load_workflow(), actor=actor, role=role, evidence=dict(map(_pair, evidence or []))
-    )
-    terminal.show([case_row(case)], f"Moved to {to}", json)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    kind, equals, reference = text.partition("=")
-    if not equals:
-        raise BadInput(f"--evidence: {text!r} is not kind=reference; write for example photo=IMG_0412.jpg")
-    return kind.strip(), reference.strip()
 
 
 @app.command()
@@ -271,8 +205,7 @@ def demo(
     terminal.show_run(made, out, False)
     terminal.show_judged(judged.rows(), made["judged"], False)
     terminal.say("The imagery is real; the parcels and permits are drawn for this demonstration.")
-    terminal.say(f"Picture: {picture}")
-    terminal.say(f"Changes: {out / 'changes.gpkg'}")
+    terminal.say(f"Picture: {picture}\nChanges: {out / 'changes.gpkg'}")
     terminal.say(f"Server:  ./tiankan serve --db {out / 'cases.db'}")
 
 

@@ -66,6 +66,8 @@ class DetectOptions:
     """How to look for change. A sensor or date given here outranks what the file says."""
 
     detector: str = "auto"
+    weights: str | None = None
+    device: str = "auto"
     threshold: float = 0.5
     smallest_m2: float | None = None
     before_sensor: str | None = None
@@ -94,22 +96,23 @@ def detect(
             open_scene(before, options.before_sensor, options.before_date),
             open_scene(after, options.after_sensor, options.after_date),
         )
-        detector = choose(options.detector, len(pair.bands), str(after))
+        choice = choose(options.detector, pair.names, pair.grid.gsd_m, str(after), options.weights)
     _spare_inputs(pair, out)
     with clock.step("hash"):
         hashes = {href: sha256(Path(href)) for href in sorted({*pair.before.files, *pair.after.files})}
     run = record.head(
         pair,
         hashes,
-        detector=detector,
+        detector=choice.detector,
         asked=options.detector,
+        why=choice.why,
         threshold=options.threshold,
         smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
     )
     made_by = record.made_by(run)
     with staging_folder(out) as staging:
         with clock.step("detect"):
-            prediction = predict(pair, detector, staging / MADE[0], made_by, advance)
+            prediction = predict(pair, choice, staging / MADE[0], made_by, advance, options.device)
         with clock.step("polygons"):
             frame = _change_frame(pair, staging / MADE[0], run, advance)
             change_frame.write(frame, staging / MADE[1], made_by)

@@ -1,7 +1,8 @@
 """Detectors by name. To add one: a class with `__call__(before, after)` and a row in DETECTORS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from detection.irmad import fit_irmad
 from detection.sample import Prepare, Sample
 from ground.errors import BadInput
 from imagery.reader import Block
+from models.checkpoint import DEFAULT, Card, find, read_card
 
 Float = NDArray[np.float32]
 
@@ -46,6 +48,8 @@ class DetectorKind:
     prepare: Callable[[float], Prepare]
     fit: Callable[[Sample, float], Detector]
     about: str
+    shows_bands: int | None = None
+    """How many bands `prepare` gives; None: as many as the pair has."""
 
 
 def _as_read(block: Block) -> tuple[Float, Float]:
@@ -72,23 +76,75 @@ DETECTORS: dict[str, DetectorKind] = {
 }
 
 AUTO = "auto"
+MODEL = "model"
 IRMAD_FROM_BANDS = 4
+RGB = ("red", "green", "blue")
 
 
-def choose(name: str, band_count: int, where: str) -> str:
-    """The detector meant by `name`: `auto` takes irmad from four bands on, cva below.
+@dataclass(frozen=True)
+class Choice:
+    """Which detector looks at a pair, and why that one."""
+
+    detector: str
+    why: str
+    weights: Path | None = None
+
+
+def choose(name: str, bands: Sequence[str], gsd_m: float, where: str, weights: str | None = None) -> Choice:
+    """The detector meant by `name`; `bands`: common names that both scenes have.
+
+    `auto`: the network where the pair has red, green and blue and its pixels lie within the card's range; else
+    irmad from four bands on, cva below.
 
     Raises:
-        BadInput: no such detector, or it needs more bands.
+        BadInput: no such detector, or the pair does not have what it needs.
     """
-    if name == AUTO:
-        return "irmad" if band_count >= IRMAD_FROM_BANDS else "cva"
+    if name in (AUTO, MODEL):
+        path = find(weights or DEFAULT)
+        why_not = _unfit(read_card(path), bands, gsd_m)
+        if not why_not:
+            return Choice(MODEL, f"{path.stem} knows red, green and blue at {gsd_m:.2f} m", path)
+        if name == MODEL:
+            raise BadInput(f"{where}: {path.stem} {why_not}; use --detector {AUTO}")
+        spectral = "irmad" if len(bands) >= IRMAD_FROM_BANDS else "cva"
+        return Choice(spectral, f"{path.stem} {why_not}; the pair has {len(bands)} bands in common")
     if name not in DETECTORS:
-        raise BadInput(f"--detector: {name!r} is unknown; use {AUTO}, {' or '.join(sorted(DETECTORS))}")
+        known = " or ".join([MODEL, *sorted(DETECTORS)])
+        raise BadInput(f"--detector: {name!r} is unknown; use {AUTO}, {known}")
     kind = DETECTORS[name]
-    if band_count < kind.fewest_bands:
+    if len(bands) < kind.fewest_bands:
         raise BadInput(
-            f"{where}: detector {name} needs {kind.fewest_bands} bands in common, the pair has {band_count}; "
+            f"{where}: detector {name} needs {kind.fewest_bands} bands in common, the pair has {len(bands)}; "
             f"use --detector {AUTO}"
         )
-    return name
+    return Choice(name, "asked for")
+
+
+def _unfit(card: Card, bands: Sequence[str], gsd_m: float) -> str:
+    """Why a network cannot look at such a pair; empty if it can."""
+    missing = [band for band in RGB if band not in bands]
+    if missing:
+        return f"needs {', '.join(missing)}, which the pair does not have"
+    finest, coarsest = card.gsd_m
+    if not finest * 0.99 <= gsd_m <= coarsest * 1.01:
+        return f"knows pixels of {finest} to {coarsest} m, these are {gsd_m:.2f} m"
+    return ""
+
+
+def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> DetectorKind:
+    """How the chosen detector is made for a pair with these bands."""
+    if choice.weights is None:
+        return DETECTORS[choice.detector]
+    # torch takes seconds to import, and only the network needs it.
+    from detection.learned import display_range, learned, seen_alike
+
+    weights, places = choice.weights, tuple(bands.index(band) for band in RGB)
+    return DetectorKind(
+        fewest_bands=3,
+        most_bands=None,
+        margin=lambda _gsd_m: 0,
+        prepare=lambda _gsd_m: lambda block: seen_alike(block, places),
+        fit=lambda sample, gsd_m: learned(weights, gsd_m, device).shown(*display_range(sample)),
+        about="a change network with its card; for buildings in red, green and blue",
+        shows_bands=len(RGB),
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors import DETECTORS, Detector
+from detection.detectors import Choice, Detector, DetectorKind, kind_of
 from detection.sample import draw
 from ground.errors import BadInput
 from imagery.raster import to_cog, writing
@@ -50,7 +50,12 @@ def threshold_byte(probability: float) -> int:
 
 
 def predict(
-    pair: ScenePair, detector: str, target: Path, made_by: dict[str, str], advance: Advance
+    pair: ScenePair,
+    choice: Choice,
+    target: Path,
+    made_by: dict[str, str],
+    advance: Advance,
+    device: str = "auto",
 ) -> Prediction:
     """Fit the detector on the pair, then write its change map to `target`, with what made it as tags.
 
@@ -59,7 +64,8 @@ def predict(
     """
     raw = target.with_name("uncompressed-" + target.name)
     with PairReader(pair) as reader:
-        fitted, kind = _fitted(pair, detector, reader, advance), DETECTORS[detector]
+        kind = kind_of(choice, pair.names, device)
+        fitted = _fitted(pair, choice.detector, kind, reader, advance)
         prepare = kind.prepare(pair.grid.gsd_m)
         pixels = dict.fromkeys(Observation, 0)
         with writing(raw, pair.grid, count=2, dtype="uint8", nodata=UNSEEN, compress="ZSTD") as sink:
@@ -79,11 +85,14 @@ def predict(
     return Prediction(fitted.parameters(), pixels)
 
 
-def _fitted(pair: ScenePair, detector: str, reader: PairReader, advance: Advance) -> Detector:
-    kind, gsd_m = DETECTORS[detector], pair.grid.gsd_m
+def _fitted(
+    pair: ScenePair, detector: str, kind: DetectorKind, reader: PairReader, advance: Advance
+) -> Detector:
+    gsd_m = pair.grid.gsd_m
     blocks = _blocks(reader, kind.margin(gsd_m), "learn", advance)
-    sample = draw(blocks, pair.grid.width, pair.grid.height, len(pair.bands), kind.prepare(gsd_m))
-    fewest = 10 * len(pair.bands)
+    bands = kind.shows_bands or len(pair.bands)
+    sample = draw(blocks, pair.grid.width, pair.grid.height, bands, kind.prepare(gsd_m))
+    fewest = 10 * bands
     if sample.before.shape[1] < fewest:
         raise BadInput(
             f"{pair.after.source}: only {sample.before.shape[1]} pixels are seen on both dates (clouds, nodata), "

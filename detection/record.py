@@ -29,6 +29,7 @@ def head(
     *,
     detector: str,
     asked: str,
+    why: str,
     threshold: float,
     smallest_m2: float,
 ) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def head(
         "inputs": {"before": before, "after": after},
         "detector": detector,
         "detector_asked": asked,
+        "detector_why": why,
         "parameters": {
             "threshold": threshold,
             "min_mapping_unit_m2": smallest_m2,
@@ -88,7 +90,7 @@ def _scene_entry(scene: Scene, hashes: dict[str, str]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Everything whose change could change a result."""
-    names = ("tiankan", "numpy", "scipy", "rasterio", "shapely", "geopandas", "pyproj")
+    names = ("tiankan", "numpy", "scipy", "torch", "timm", "rasterio", "shapely", "geopandas", "pyproj")
     found = {name: version(name) for name in names}
     return found | {
         "python": platform.python_version(),

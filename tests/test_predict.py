@@ -52,7 +52,8 @@ def pair(raster: Raster, noisy_pair: Callable[..., Any]) -> Callable[..., SceneP
 
 def mapped(pair: ScenePair, detector: str, target: Path) -> tuple[Prediction, Any]:
     told: list[tuple[str, int, int]] = []
-    prediction = predict(pair, detector, target, {"MADE_BY": "a test"}, lambda *step: told.append(step))
+    choice = choose(detector, pair.names, pair.grid.gsd_m, "f")
+    prediction = predict(pair, choice, target, {"MADE_BY": "a test"}, lambda *step: told.append(step))
     assert [step for step, done, total in told if done == total] == ["learn", "detect"]
     with rasterio.open(target) as made:
         return prediction, made.read()
@@ -143,15 +144,16 @@ def test_bytes_of_probability() -> None:
 
 @pytest.mark.parametrize(("bands", "name"), [(1, "cva"), (3, "cva"), (4, "irmad"), (6, "irmad")])
 def test_the_detector_for_so_many_bands(bands: int, name: str) -> None:
-    assert choose("auto", bands, "f") == name
-    assert choose("cva", bands, "f") == "cva"
+    names = [f"b{k}" for k in range(bands)]
+    assert choose("auto", names, 10.0, "f").detector == name
+    assert choose("cva", names, 10.0, "f").detector == "cva"
 
 
 def test_a_detector_that_cannot_be_had_is_named() -> None:
-    with pytest.raises(BadInput, match=r"^--detector: 'magic' is unknown; use auto, cva or irmad$"):
-        choose("magic", 4, "f")
+    with pytest.raises(BadInput, match=r"^--detector: 'magic' is unknown; use auto, model or cva or irmad$"):
+        choose("magic", ["b1", "b2"], 10.0, "f")
     with pytest.raises(BadInput, match=r"^f: detector irmad needs 2 bands in common, the pair has 1; use"):
-        choose("irmad", 1, "f")
+        choose("irmad", ["b1"], 10.0, "f")
     assert set(DETECTORS) == {"irmad", "cva"}
 
 

@@ -1,0 +1,90 @@
+"""The verbs of those who work on cases: list, show, move."""
+
+from typing import Annotated
+
+import typer
+
+import terminal
+from ground.errors import BadInput
+from settings import load_settings
+
+cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move.")
+
+Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+
+@cases_app.command("list")
+def cases_list(
+    db: Db = None,
+    status: Annotated[str | None, typer.Option(help="Only this status.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="Only this verdict.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
+    change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    json: Json = False,
+) -> None:
+    """Cases in the order they were opened."""
+    from cases.show import case_row
+    from cases.store import CaseFilter, open_store
+
+    wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
+    page = open_store(db or load_settings().db, create=False).cases(wanted, after=after, limit=limit)
+    more = f" Next page: --after {page.next_after}" if page.next_after else ""
+    terminal.show(
+        [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"
+    )
+
+
+@cases_app.command("show")
+def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
+    """One case: its change, rule, facts, missing proof and history."""
+    from cases.show import case_sheet
+    from cases.store import open_store
+
+    store = open_store(db or load_settings().db, create=False)
+    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
+    rows = [
+        {
+            "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,
+            "from": e.from_status, "to": e.to_status, "reason": e.reason, "evidence": e.evidence,
+        }
+        for e in history
+    ]  # fmt: skip
+    if json:
+        terminal.print_json(sheet | {"events": rows})
+        return
+    terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
+    terminal.show(rows, "History", False)
+
+
+@cases_app.command("move")
+def cases_move(
+    case_id: str,
+    to: Annotated[str, typer.Option("--to", help="The status to move to, see workflow.toml.")],
+    actor: Annotated[str, typer.Option("--actor", help="Name of the person who moves it.")],
+    role: Annotated[str, typer.Option("--role", help="county, city, province or legal.")],
+    evidence: Annotated[
+        list[str] | None, typer.Option("--evidence", help="kind=reference; may be repeated.")
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Move a case on its road, as a named person, with what is in hand."""
+    from cases.show import case_row
+    from cases.store import open_store
+    from cases.workflow import load_workflow
+
+    store = open_store(db or load_settings().db, create=False)
+    case = store.move(
+        case_id, to, load_workflow(), actor=actor, role=role, evidence=dict(map(_pair, evidence or []))
+    )
+    terminal.show([case_row(case)], f"Moved to {to}", json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    kind, equals, reference = text.partition("=")
+    if not equals:
+        raise BadInput(f"--evidence: {text!r} is not kind=reference; write for example photo=IMG_0412.jpg")
+    return kind.strip(), reference.strip()

@@ -1,0 +1,238 @@
+"""Training: chips in, an averaged network out; resumable, seeded, logged as CSV."""
+
+import copy
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import models.vision_ops  # noqa: F401  (before whatever imports torchvision)
+
+# isort: split
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ground.errors import BadInput
+from ground.files import sha256
+from models.checkpoint import Card, TrainedOn, save
+from models.dataset import Chips, Sample
+from models.imagenet import MEAN, STD, imagenet_weights
+from models.losses import total_loss
+from models.siamese import SiameseFpn
+from models.training_data import Ground, load_sets, read_grounds
+
+Advance = Callable[[str, int, int], None]
+
+OPEN_DATA = Path(__file__).parent / "open_data.toml"
+HELD_OUT_CHIPS = 64
+GSD_M = (0.15, 2.0)
+"""Ground sample distances that weights may be used on; finer and coarser pixels than WORK_GSD_M are resampled."""
+WORK_GSD_M = (0.3, 1.1)
+SCALES = (1, 2)
+"""What stands out at both counts; one scale alone says more that is not there (docs/model.md)."""
+MARGIN_PX = 192
+"""Context at the working pixel size; measured in docs/model.md."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; everything of it goes into the card."""
+
+    encoder: str = "lite0"
+    width: int = 48
+    steps: int = 4000
+    batch: int = 12
+    side: int = 192
+    rate: float = 1e-3
+    encoder_rate: float = 3e-4
+    decay: float = 0.01
+    warmup: int = 100
+    averaging: float = 0.995
+    seed: int = 0
+    workers: int = 1
+    imagenet: bool = True
+
+
+class Training(lightning.LightningModule):
+    """The network with its loss, its optimizer and the average of its weights over time."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = SiameseFpn(recipe.encoder, recipe.width)
+        if recipe.imagenet and recipe.encoder == "lite0":
+            self.network.encoder.load_state_dict(imagenet_weights(self.network.encoder), strict=True)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
+
+    def training_step(self, batch: list[Tensor], _index: int) -> Tensor:
+        """Loss of a batch of `Sample`s."""
+        sample = Sample(*batch)
+        network: Any = self.network
+        seen = network(normalized(sample.before), normalized(sample.after))
+        parts = total_loss(seen, sample)
+        self.log_dict(parts)
+        return parts["loss"]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Weights averaged exponentially; early on over fewer steps."""
+        keep = min(self.recipe.averaging, (1 + self.global_step) / (10 + self.global_step))
+        with torch.no_grad():
+            for ours, theirs in zip(
+                self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
+            ):
+                if ours.dtype.is_floating_point:
+                    ours.lerp_(theirs, 1 - keep)
+                else:
+                    ours.copy_(theirs)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; warm-up, then cosine down to nothing; the pretrained encoder slower than the rest."""
+        encoder = list(self.network.encoder.parameters())
+        ids = {id(p) for p in encoder}
+        rest = [p for p in self.network.parameters() if id(p) not in ids]
+        groups = [
+            {"params": encoder, "lr": self.recipe.encoder_rate},
+            {"params": rest, "lr": self.recipe.rate},
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.recipe.decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning(step, self.recipe))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def learning(step: int, recipe: Recipe) -> float:
+    """Part of the full learning rate at a step."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def normalized(images: Tensor) -> Tensor:
+    """uint8 → what the encoder was pretrained on; channels last."""
+    ready = (images.float() - MEAN) / STD
+    return ready.contiguous(memory_format=torch.channels_last)
+
+
+class _Told(Callback):
+    """Passes progress on."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """One step more."""
+        self.advance("train", trainer.global_step, trainer.max_steps)
+
+
+def train(
+    grounds: list[Ground], recipe: Recipe, folder: Path, device: str, advance: Advance
+) -> tuple[SiameseFpn, dict[str, Any]]:
+    """The averaged network after `recipe.steps`, and what it took. An interrupted run in `folder` goes on.
+
+    Raises:
+        BadInput: an unfinished run of another recipe lies in `folder`; nothing to learn from.
+    """
+    if not grounds:
+        raise BadInput(f"{folder}: there is nothing to learn from; check the training-data file")
+    lightning.seed_everything(recipe.seed, workers=True, verbose=False)
+    loader = DataLoader(
+        Chips(grounds, recipe.side, recipe.seed),
+        batch_size=recipe.batch,
+        num_workers=recipe.workers,
+        persistent_workers=recipe.workers > 0,
+        pin_memory=device == "cuda",
+    )
+    module = Training(recipe).to(memory_format=torch.channels_last)
+    kept = ModelCheckpoint(
+        folder, filename="last", every_n_train_steps=200, save_top_k=1, enable_version_counter=False
+    )
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=1,
+        precision="bf16-mixed" if device == "cuda" or _bf16_here() else "32-true",
+        max_steps=recipe.steps,
+        max_epochs=-1,
+        gradient_clip_val=5.0,
+        callbacks=[kept, _Told(advance)],
+        logger=CSVLogger(folder, name="log", version=0),
+        log_every_n_steps=min(20, recipe.steps),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    begun = time.perf_counter()
+    last = folder / "last.ckpt"
+    trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None, weights_only=False)
+    took = {
+        "seconds": round(time.perf_counter() - begun),
+        "steps": trainer.global_step,
+        "recipe": asdict(recipe),
+    }
+    return module.averaged, took
+
+
+def _bf16_here() -> bool:
+    return False
+
+
+def learn(
+    data: Path | None, root: Path, recipe: Recipe, out: Path, name: str, device: str, advance: Advance
+) -> Card:
+    """Reads the sets, trains, and writes NAME.safetensors with its card to `out`.
+
+    Raises:
+        BadInput: the training data cannot be used; the sentence names the file.
+    """
+    file = data or OPEN_DATA
+    grounds, kept = read_grounds(file, root)
+    sets = load_sets(file)
+    network, took = train(grounds, recipe, out, device, advance)
+    seen = Counter(ground.name.split("/")[0] for ground in grounds)
+    card = Card(
+        name=name,
+        network="siamese_fpn",
+        encoder=recipe.encoder,
+        width=recipe.width,
+        bands=("red", "green", "blue"),
+        mean=(MEAN,) * 3,
+        std=(STD,) * 3,
+        gsd_m=GSD_M,
+        work_gsd_m=WORK_GSD_M,
+        scales=SCALES,
+        classes=("building",),
+        threshold=0.5,
+        temperature=1.0,
+        margin_px=MARGIN_PX,
+        trained_on=tuple(
+            TrainedOn(name=key, license=sets[key].license, images=count) for key, count in seen.items()
+        ),
+        scores=(),
+        training=took
+        | {
+            "device": device,
+            "torch": torch.__version__,
+            "data_sha256": sha256(file),
+            "held_out": held_out(network, kept, recipe),
+        },
+        sha256="",
+    )
+    return save(network, card, out / f"{name}.safetensors")
+
+
+def held_out(network: SiameseFpn, kept: list[Ground], recipe: Recipe) -> dict[str, float]:
+    """Loss and its parts on chips of ground that was held out; empty where none was."""
+    if not kept:
+        return {}
+    chips = Chips(kept, recipe.side, seed=10_000)
+    drawn = [chip for chip, _ in zip(chips, range(HELD_OUT_CHIPS), strict=False)]
+    sample = Sample(*(torch.stack(part) for part in zip(*drawn, strict=True)))
+    network = network.eval().cpu()
+    with torch.inference_mode():
+        parts = total_loss(network(normalized(sample.before), normalized(sample.after)), sample)
+    return {key: round(float(value), 4) for key, value in parts.items()}
