@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -137,10 +138,19 @@ def train(
     """The averaged network after `recipe.steps`, and what it took. An interrupted run in `folder` goes on.
 
     Raises:
-        BadInput: an unfinished run of another recipe lies in `folder`; nothing to learn from.
+        BadInput: nothing to learn from.
     """
     if not grounds:
         raise BadInput(f"{folder}: there is nothing to learn from; check the training-data file")
+    with warnings.catch_warnings():
+        # Lightning advises programmers: more workers, fewer modules in eval mode.
+        warnings.simplefilter("ignore")
+        return _train(grounds, recipe, folder, device, advance)
+
+
+def _train(
+    grounds: list[Ground], recipe: Recipe, folder: Path, device: str, advance: Advance
+) -> tuple[SiameseFpn, dict[str, Any]]:
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     loader = DataLoader(
         Chips(grounds, recipe.side, recipe.seed),
@@ -156,7 +166,7 @@ def train(
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
-        precision="bf16-mixed" if device == "cuda" or _bf16_here() else "32-true",
+        precision="bf16-mixed" if device == "cuda" else "32-true",
         max_steps=recipe.steps,
         max_epochs=-1,
         gradient_clip_val=5.0,
@@ -175,10 +185,6 @@ def train(
         "recipe": asdict(recipe),
     }
     return module.averaged, took
-
-
-def _bf16_here() -> bool:
-    return False
 
 
 def learn(
