@@ -72,7 +72,7 @@ def test_joplin_is_compared_across_two_coordinate_systems(tmp_path: Path) -> Non
     before, after = (scene("pair-joplin", f"2011_{when}_tornado.tif") for when in ("pre", "post"))
     run = detect(before, after, tmp_path / "out", DetectOptions())
     # The earlier scene is in meters: its grid is the pair's.
-    assert (run["grid"]["crs"], run["grid"]["gsd_m"], run["detector"]) == ("EPSG:26915", 0.6, "cva")
+    assert (run["grid"]["crs"], run["grid"]["gsd_m"], run["detector"]) == ("EPSG:26915", 0.6, "model")
     with rasterio.open(before) as given:
         # Three quarters of it are in the later one.
         assert 0.7 < run["counts"]["observed_pixels"] / (given.width * given.height) < 0.8
