@@ -97,7 +97,7 @@ def test_a_typo_in_a_rulebook_names_file_and_key(pair: tuple[Path, Path], tmp_pa
 
 
 BAD_WORDS = [
-    (("--detector", "unet"), "--detector: 'unet' is unknown; use auto, cva or irmad"),
+    (("--detector", "unet"), "--detector: 'unet' is unknown; use auto, model or cva or irmad"),
     (("--sensor", "gf-9"), "sensor 'gf-9' is unknown; use one of generic, gf-1"),
     (("--before-date", "yesterday"), "'yesterday' is not a date; write 2020-08-04"),
     (("--before-date", "2021-01-01", "--after-date", "2020-01-01"), "swap --before and --after"),

@@ -27,7 +27,8 @@ MADE = {"change.tif", "changes.gpkg", "run.json"}
 Raster = Callable[..., Path]
 SIDE, PLANTED = 50, (slice(20, 30), slice(25, 40))
 KEYS = {
-    "changed_m2", "counts", "detector", "detector_asked", "grid", "inputs", "learned", "made_utc", "observed_m2",
+    "changed_m2", "counts", "detector", "detector_asked", "detector_why", "grid", "inputs", "learned",
+    "made_utc", "observed_m2",
     "pair_id", "parameters", "seconds", "unseen_m2", "versions",
 }  # fmt: skip
 
