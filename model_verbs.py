@@ -47,7 +47,7 @@ def models_show(name: str, json: Json = False) -> None:
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder with before/, after/ and label/.")],
-    detector: Annotated[str, typer.Option("--detector", help="model, irmad or cva.")] = "model",
+    detector: Annotated[str, typer.Option("--detector", help="model, difference, irmad or cva.")] = "model",
     weights: Weights = None,
     device: Device = "auto",
     gsd: Annotated[
@@ -103,7 +103,12 @@ def train(
     if side % COARSEST:
         raise BadInput(f"--side: {side} is not a multiple of {COARSEST}; use {side // COARSEST * COARSEST}")
     recipe = Recipe(
-        encoder=encoder, steps=steps, batch=batch, side=side, seed=seed, imagenet=not from_nothing
+        encoder=encoder,
+        steps=steps,
+        batch=batch,
+        side=side,
+        seed=seed,
+        imagenet=encoder == "lite0" and not from_nothing,
     )
     with terminal.progress() as advance:
         card = learn(data, root, recipe, out, name, pick_device(device), advance)

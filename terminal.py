@@ -21,6 +21,8 @@ STEPS = {
     "detect": "Writing the change map",
     "classify": "Classifying",
     "facts": "Measuring facts",
+    "train": "Teaching the network",
+    "evaluate": "Measuring the detector",
 }
 
 Advance = Callable[[str, int, int], None]

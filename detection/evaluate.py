@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detection.detectors import DETECTORS, MODEL
 from detection.sample import Sample
 from ground.errors import BadInput
-from imagery.labeled import LabeledPair, labeled_pairs
+from imagery.labeled import LabeledPair, LabeledPairs
 from imagery.reader import Block
 from models.checkpoint import DEFAULT, find
 from models.metrics import Counts, count, f1, interval, scores
@@ -23,6 +23,9 @@ Probability = Callable[[Float, Float, float], Float]
 """(before, after: bands × rows × columns; gsd in metres) → rows × columns, 0 to 1, decision at 0.5."""
 
 DECISION = 0.5
+DIFFERENCE = "difference"
+"""The network without its change head: what it must be better than."""
+TOLD_OF_NETWORK = ("weights", "weights_sha256", "device", "precision", "scales", "threshold", "temperature")
 UNKNOWN_GSD_M = 0.5
 """Taken where a picture does not say its pixel size."""
 SHIFTS_PX = ((2, 0), (0, 2), (-2, 0), (0, -2))
@@ -33,6 +36,8 @@ class Measured:
     """One pair's counts, as given and under stress."""
 
     name: str
+    gsd_m: float
+    """As it was taken: the file's, the one given, or UNKNOWN_GSD_M."""
     counts: Counts
     shifted: Counts
     swap_difference: float
@@ -45,20 +50,21 @@ def detector_of(name: str, weights: str | None, device: str) -> tuple[Probabilit
     Raises:
         BadInput: no such detector or weights.
     """
-    if name == MODEL:
-        from detection.learned import Learned, learned
+    if name in (MODEL, DIFFERENCE):
+        from detection.learned import learned
 
-        path = find(weights or DEFAULT)
-        known: dict[float | None, Learned] = {None: learned(path, None, device)}
+        network = replace(learned(find(weights or DEFAULT), None, device), plain=name == DIFFERENCE)
 
         def look(before: Float, after: Float, gsd_m: float) -> Float:
-            if gsd_m not in known:
-                known[gsd_m] = learned(path, gsd_m, device)
-            return known[gsd_m](before[:3], after[:3])
+            return network.at(gsd_m)(before[:3], after[:3])
 
-        return look, {"detector": MODEL} | known[None].parameters()
+        # How a scene is resampled depends on its pixel size; `each` says that of every pair.
+        about = network.parameters()
+        return look, {"detector": name} | {key: about[key] for key in TOLD_OF_NETWORK}
     if name not in DETECTORS:
-        raise BadInput(f"--detector: {name!r} is unknown; use {MODEL} or {' or '.join(sorted(DETECTORS))}")
+        raise BadInput(
+            f"--detector: {name!r} is unknown; use {' or '.join([MODEL, DIFFERENCE, *sorted(DETECTORS)])}"
+        )
     kind = DETECTORS[name]
 
     def spectral(before: Float, after: Float, gsd_m: float) -> Float:
@@ -89,6 +95,7 @@ def measure_pair(pair: LabeledPair, look: Probability) -> Measured:
         shifted = shifted + more
     return Measured(
         name=pair.name,
+        gsd_m=gsd_m,
         counts=count(probability, pair.label, pair.known, DECISION, pair.gsd_m),
         shifted=shifted,
         swap_difference=float(np.abs(probability - swapped).max()),
@@ -105,7 +112,7 @@ def evaluate(
     """
     look, about = detector_of(detector, weights, device)
     measured = []
-    pairs = labeled_pairs(folder, gsd_m)
+    pairs = LabeledPairs(folder, gsd_m)
     for done, pair in enumerate(pairs, 1):
         measured.append(measure_pair(pair, look))
         advance("evaluate", done, len(pairs))
@@ -123,7 +130,7 @@ def evaluate(
         "swapped_max_difference": max(one.swap_difference for one in measured),
         "shifted_2px_f1": f1(shifted),
     }
-    report["each"] = [{"name": one.name} | scores(one.counts) for one in measured]
+    report["each"] = [{"name": one.name, "gsd_m": one.gsd_m} | scores(one.counts) for one in measured]
     return report
 
 

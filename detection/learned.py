@@ -62,6 +62,8 @@ class Learned:
     enlarged: int
     low: float = 0.0
     high: float = BYTE
+    plain: bool = False
+    """The difference of the two dates' building probabilities alone, without the change head: a yardstick."""
 
     @property
     def margin(self) -> int:
@@ -85,8 +87,14 @@ class Learned:
         """Probability at the working pixel size, seen `scale` times coarser; 1 × 1 × rows × columns."""
         if scale > 1:
             first, second = (functional.avg_pool2d(date, scale) for date in (first, second))
-        change = self.network(first, second).change.float()
-        change = functional.interpolate(change, scale_factor=float(STRIDE * scale), mode="bilinear")
+        seen = self.network(first, second)
+        if self.plain:
+            built = (date[:, :1].float().sigmoid() for date in (seen.before, seen.after))
+            apart = (next(built) - next(built)).abs()
+            return functional.interpolate(apart, scale_factor=float(STRIDE * scale), mode="bilinear")
+        change = functional.interpolate(
+            seen.change.float(), scale_factor=float(STRIDE * scale), mode="bilinear"
+        )
         bias = math.log(self.card.threshold / (1 - self.card.threshold))
         return ((change - bias) / self.card.temperature).sigmoid()
 
@@ -107,6 +115,11 @@ class Learned:
         )
         return ((image - mean) / std).contiguous(memory_format=torch.channels_last)
 
+    def at(self, gsd_m: float | None) -> "Learned":
+        """The same for scenes of another pixel size."""
+        averaged, enlarged = resampling(gsd_m, self.card)
+        return replace(self, averaged=averaged, enlarged=enlarged)
+
     def shown(self, low: float, high: float) -> "Learned":
         """The same with another display range."""
         return replace(self, low=low, high=high)
@@ -119,6 +132,7 @@ class Learned:
             "device": self.device,
             "precision": "bfloat16" if self.device == "cuda" else "float32",
             "scales": list(self.card.scales),
+            "plain_difference": self.plain,
             "averaged": self.averaged,
             "enlarged": self.enlarged,
             "shown_as_0_and_255": [self.low, self.high],

@@ -33,7 +33,7 @@ class LabeledPair:
     gsd_m: float | None
 
 
-class labeled_pairs(Sequence[LabeledPair]):
+class LabeledPairs(Sequence[LabeledPair]):
     """The pairs of a folder, each read when it is asked for."""
 
     def __init__(self, folder: Path, gsd_m: float | None = None) -> None:

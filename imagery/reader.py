@@ -96,16 +96,14 @@ class SceneReader:
         self._mask: _File | None = None
 
     def __enter__(self) -> "SceneReader":
-        try:
+        with ExitStack() as stack:
             for href in dict.fromkeys(ref.href for ref in self.refs):
                 indexes = [ref.index for ref in self.refs if ref.href == href]
                 nodata = self.sensor.nodata
-                self._files[href] = _File(self._stack, href, indexes, self.grid, nodata, smooth=True)
+                self._files[href] = _File(stack, href, indexes, self.grid, nodata, smooth=True)
             if mask := self.scene.mask:
-                self._mask = _File(self._stack, mask.href, [mask.index], self.grid, None, smooth=False)
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, error.__traceback__)
-            raise
+                self._mask = _File(stack, mask.href, [mask.index], self.grid, None, smooth=False)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *fault: Any) -> bool | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from models.fakes import BUILDING, Chip, built, removed
-from models.training_data import Ground
+from models.training_data import TrainingScene
 from models.weather import another_day
 
 Bytes = NDArray[Any]
@@ -22,7 +22,7 @@ KINDS = {"other_place": 0.4, "built": 0.3, "removed": 0.1, "unchanged": 0.2}
 LONGEST_SIDE_TAPS = 2.0
 
 
-class Sample(NamedTuple):
+class ChipPair(NamedTuple):
     """Tensors of one chip pair: 3 × S × S uint8 images and S × S uint8 label codes of both dates."""
 
     before: torch.Tensor
@@ -31,30 +31,30 @@ class Sample(NamedTuple):
     label_after: torch.Tensor
 
 
-class Chips(IterableDataset[Sample]):
+class Chips(IterableDataset[ChipPair]):
     """Endless chip pairs of `side` pixels; the same seed and worker count give the same pairs."""
 
-    def __init__(self, grounds: list[Ground], side: int, seed: int) -> None:
+    def __init__(self, grounds: list[TrainingScene], side: int, seed: int) -> None:
         self.grounds, self.side, self.seed = grounds, side, seed
         weights = np.array([ground.weight for ground in grounds])
         self.chance = weights / weights.sum()
         self.paired = [k for k, ground in enumerate(grounds) if ground.other is not None]
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[ChipPair]:
         cv2.setNumThreads(0)
         worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
             yield self.draw(rng)
 
-    def draw(self, rng: np.random.Generator) -> Sample:
+    def draw(self, rng: np.random.Generator) -> ChipPair:
         """One pair: two views of ground, each with its own light, in random order of time."""
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         chip, other = self._views(kind, rng)
         dates = [chip, other] if rng.random() < 0.5 else [other, chip]
         images = [torch.from_numpy(another_day(c.image, rng).transpose(2, 0, 1).copy()) for c in dates]
         labels = [torch.from_numpy(c.label.copy()) for c in dates]
-        return Sample(images[0], images[1], labels[0], labels[1])
+        return ChipPair(images[0], images[1], labels[0], labels[1])
 
     def _views(self, kind: str, rng: np.random.Generator) -> tuple[Chip, Chip]:
         gsd_m = float(np.exp(rng.uniform(*np.log(GSD_RANGE_M))))
@@ -71,11 +71,11 @@ class Chips(IterableDataset[Sample]):
             changed = removed(chip, rng)
         return chip, _shifted(changed, rng)
 
-    def _any(self, rng: np.random.Generator) -> Ground:
+    def _any(self, rng: np.random.Generator) -> TrainingScene:
         return self.grounds[int(rng.choice(len(self.grounds), p=self.chance))]
 
     def _cut(
-        self, ground: Ground, gsd_m: float, rng: np.random.Generator, both: bool = False
+        self, ground: TrainingScene, gsd_m: float, rng: np.random.Generator, both: bool = False
     ) -> tuple[Chip, Chip]:
         """A turned, mirrored square at `gsd_m`; finer than the ground was photographed by 1.7 times at most."""
         scale = max(gsd_m / ground.gsd_m, 0.6)

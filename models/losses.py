@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.dataset import Sample, change_target
+from models.dataset import ChipPair, change_target
 from models.siamese import LAND, Seen
 from models.training_data import OTHER
 
@@ -29,7 +29,7 @@ def dice_bce(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     return bce + dice
 
 
-def total_loss(seen: Seen, sample: Sample) -> dict[str, Tensor]:
+def total_loss(seen: Seen, sample: ChipPair) -> dict[str, Tensor]:
     """`loss` to go down, and its parts."""
     size = (sample.label_before.shape[-2], sample.label_before.shape[-1])
     target, known = change_target(sample.label_before, sample.label_after)

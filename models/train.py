@@ -23,11 +23,11 @@ from torch.utils.data import DataLoader
 from ground.errors import BadInput
 from ground.files import sha256
 from models.checkpoint import Card, TrainedOn, save
-from models.dataset import Chips, Sample
+from models.dataset import ChipPair, Chips
 from models.imagenet import MEAN, STD, imagenet_weights
 from models.losses import total_loss
 from models.siamese import SiameseFpn
-from models.training_data import Ground, load_sets, read_grounds
+from models.training_data import TrainingScene, load_sets, read_training_scenes
 
 Advance = Callable[[str, int, int], None]
 
@@ -39,7 +39,7 @@ WORK_GSD_M = (0.3, 1.1)
 SCALES = (1, 2)
 """What stands out at both counts; one scale alone says more that is not there (docs/model.md)."""
 MARGIN_PX = 192
-"""Context at the working pixel size; measured in docs/model.md."""
+"""Context at the working pixel size."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Training(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network = SiameseFpn(recipe.encoder, recipe.width)
-        if recipe.imagenet and recipe.encoder == "lite0":
+        if recipe.imagenet:
             self.network.encoder.load_state_dict(imagenet_weights(self.network.encoder), strict=True)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
 
     def training_step(self, batch: list[Tensor], _index: int) -> Tensor:
-        """Loss of a batch of `Sample`s."""
-        sample = Sample(*batch)
+        """Loss of a batch of `ChipPair`s."""
+        sample = ChipPair(*batch)
         network: Any = self.network
         seen = network(normalized(sample.before), normalized(sample.after))
         parts = total_loss(seen, sample)
@@ -133,7 +133,7 @@ class _Told(Callback):
 
 
 def train(
-    grounds: list[Ground], recipe: Recipe, folder: Path, device: str, advance: Advance
+    grounds: list[TrainingScene], recipe: Recipe, folder: Path, device: str, advance: Advance
 ) -> tuple[SiameseFpn, dict[str, Any]]:
     """The averaged network after `recipe.steps`, and what it took. An interrupted run in `folder` goes on.
 
@@ -149,7 +149,7 @@ def train(
 
 
 def _train(
-    grounds: list[Ground], recipe: Recipe, folder: Path, device: str, advance: Advance
+    grounds: list[TrainingScene], recipe: Recipe, folder: Path, device: str, advance: Advance
 ) -> tuple[SiameseFpn, dict[str, Any]]:
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     loader = DataLoader(
@@ -196,7 +196,7 @@ def learn(
         BadInput: the training data cannot be used; the sentence names the file.
     """
     file = data or OPEN_DATA
-    grounds, kept = read_grounds(file, root)
+    grounds, kept = read_training_scenes(file, root)
     sets = load_sets(file)
     network, took = train(grounds, recipe, out, device, advance)
     seen = Counter(ground.name.split("/")[0] for ground in grounds)
@@ -231,13 +231,13 @@ def learn(
     return save(network, card, out / f"{name}.safetensors")
 
 
-def held_out(network: SiameseFpn, kept: list[Ground], recipe: Recipe) -> dict[str, float]:
+def held_out(network: SiameseFpn, kept: list[TrainingScene], recipe: Recipe) -> dict[str, float]:
     """Loss and its parts on chips of ground that was held out; empty where none was."""
     if not kept:
         return {}
     chips = Chips(kept, recipe.side, seed=10_000)
     drawn = [chip for chip, _ in zip(chips, range(HELD_OUT_CHIPS), strict=False)]
-    sample = Sample(*(torch.stack(part) for part in zip(*drawn, strict=True)))
+    sample = ChipPair(*(torch.stack(part) for part in zip(*drawn, strict=True)))
     network = network.eval().cpu()
     with torch.inference_mode():
         parts = total_loss(network(normalized(sample.before), normalized(sample.after)), sample)

@@ -53,7 +53,7 @@ class TrainingSet(BaseModel):
 
 
 @dataclass(frozen=True)
-class Ground:
+class TrainingScene:
     """One place: rows × columns × 3 uint8, its label codes, and the same place on a date with nothing built between."""
 
     name: str
@@ -84,14 +84,14 @@ def load_sets(file: Path) -> dict[str, TrainingSet]:
     return sets
 
 
-def read_grounds(file: Path, root: Path) -> tuple[list[Ground], list[Ground]]:
+def read_training_scenes(file: Path, root: Path) -> tuple[list[TrainingScene], list[TrainingScene]]:
     """All sets: to learn from, and held out.
 
     Raises:
         BadInput: a set without images, a label missing or of another size.
     """
-    learn: list[Ground] = []
-    kept: list[Ground] = []
+    learn: list[TrainingScene] = []
+    kept: list[TrainingScene] = []
     for name, one in load_sets(file).items():
         paths = sorted(root.glob(one.images))
         if not paths:
@@ -103,7 +103,7 @@ def read_grounds(file: Path, root: Path) -> tuple[list[Ground], list[Ground]]:
     return learn, kept
 
 
-def _read(path: Path, name: str, one: TrainingSet, root: Path, count: int) -> Ground:
+def _read(path: Path, name: str, one: TrainingSet, root: Path, count: int) -> TrainingScene:
     image = read_rgb(path)
     if one.masks is not None:
         label = _coded(_plane(root / one.masks.format(stem=path.stem)), one)
@@ -125,7 +125,7 @@ def _read(path: Path, name: str, one: TrainingSet, root: Path, count: int) -> Gr
             gsd_m * factor,
         )
         label = label[: image.shape[0], : image.shape[1]]
-    return Ground(f"{name}/{path.stem}", image, label, gsd_m, one.weight / count, other)
+    return TrainingScene(f"{name}/{path.stem}", image, label, gsd_m, one.weight / count, other)
 
 
 def _averaged(image: Bytes, factor: int) -> Bytes:

@@ -11,7 +11,7 @@ from detection.evaluate import evaluate
 from detection.learned import Learned, display_range, pick_device, resampling
 from detection.sample import Sample
 from ground.errors import BadInput
-from imagery.labeled import labeled_pairs
+from imagery.labeled import LabeledPairs
 from imagery.tiling import windows
 from tests.model_world import mask, picture, write
 from tests.test_siamese import card, random_network
@@ -122,7 +122,7 @@ def test_a_label_of_0_1_and_255_has_pixels_that_are_not_known(tmp_path: Path) ->
     plane = mask(128, ((0, 0, 10, 10),))
     plane[50:60] = 255
     write(root / "label" / "p0.png", plane)
-    pair = labeled_pairs(root)[0]
+    pair = LabeledPairs(root)[0]
     assert (pair.label.sum(), (~pair.known).sum()) == (100, 1280)
 
 
@@ -130,12 +130,12 @@ def test_folders_that_are_no_pairs_are_named(tmp_path: Path) -> None:
     root = labeled(tmp_path)
     (root / "label" / "p1.png").unlink()
     with pytest.raises(BadInput, match="p1 is missing in label"):
-        labeled_pairs(root)
+        LabeledPairs(root)
     write(root / "label" / "p1.png", mask(64))
     with pytest.raises(BadInput, match=r"p1.png: has 64 × 64 pixels, .* 128 × 128"):
-        labeled_pairs(root)[1]
+        LabeledPairs(root)[1]
     write(root / "label" / "p1.png", mask(128, ((0, 0, 9, 9),)) * 7)
     with pytest.raises(BadInput, match=r"holds \[7\]"):
-        labeled_pairs(root)[1]
+        LabeledPairs(root)[1]
     with pytest.raises(BadInput, match="has no folder before/"):
-        labeled_pairs(tmp_path / "label")
+        LabeledPairs(tmp_path / "label")

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,21 +39,15 @@ def rows(store: CaseStore, table: str) -> int:
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:
     """What each task gave or raised, all of them begun together."""
-    gate, ends = threading.Barrier(len(tasks)), [None] * len(tasks)
+    gate = threading.Barrier(len(tasks))
 
-    def run(index: int) -> None:
+    def run(task: Callable[[], Any]) -> Any:
         gate.wait()
-        try:
-            ends[index] = tasks[index]()
-        except Exception as error:
-            ends[index] = error
+        return task()
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(tasks))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return ends
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        ends = [pool.submit(run, task) for task in tasks]
+    return [end.exception() or end.result() for end in ends]
 
 
 def test_a_new_database_gets_its_folder_and_tables_and_an_old_one_is_left(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from models.checkpoint import load
 from models.dataset import Chips, change_target
 from models.fakes import Chip, built, removed
 from models.train import Recipe, learn, learning
-from models.training_data import OTHER, read_grounds
+from models.training_data import OTHER, read_training_scenes
 from models.weather import another_day
 from tests.model_world import TRAINING, mask, picture, training_folder, write
 
@@ -20,7 +20,7 @@ QUICK = Recipe(width=8, steps=6, batch=2, side=64, warmup=2, workers=0, imagenet
 
 def test_places_are_read_and_whole_ones_held_out(tmp_path: Path) -> None:
     root = training_folder(tmp_path)
-    learnt, kept = read_grounds(root / "data.toml", root)
+    learnt, kept = read_training_scenes(root / "data.toml", root)
     assert [ground.name for ground in kept] == ["drawn/place-0"]
     assert len(learnt) == 3
     assert set(np.unique(learnt[0].label)) == {1, OTHER}
@@ -37,7 +37,7 @@ def test_tiles_named_by_their_place_take_polygons_and_know_their_pixel_size(tmp_
     table = '[t]\nlicense="ours"\nimages="images/*.png"\npolygons="houses.geojson"\nnamed_by_tile=true\n'
     table += 'values={0="other",1="building"}\n'
     (tmp_path / "data.toml").write_text(table)
-    ground = read_grounds(tmp_path / "data.toml", tmp_path)[0][0]
+    ground = read_training_scenes(tmp_path / "data.toml", tmp_path)[0][0]
     assert ground.gsd_m == pytest.approx(40_075_016.686 / 2**19 / 256, rel=1e-6)
     rows, columns = np.nonzero(ground.label == 1)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (64, 127, 64, 127)
@@ -57,14 +57,14 @@ def test_training_data_that_cannot_be_used_is_named(tmp_path: Path, old: str, ne
     root = training_folder(tmp_path)
     (root / "data.toml").write_text(TRAINING.replace(old, new))
     with pytest.raises(BadInput, match=said):
-        read_grounds(root / "data.toml", root)
+        read_training_scenes(root / "data.toml", root)
 
 
 def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
     root = training_folder(tmp_path)
     write(root / "masks" / "place-1.png", mask(64))
     with pytest.raises(BadInput, match=r"place-1.png: its label has \(64, 64\)"):
-        read_grounds(root / "data.toml", root)
+        read_training_scenes(root / "data.toml", root)
 
 
 def ground_chip(houses: tuple[tuple[int, int, int, int], ...] = ()) -> Chip:
@@ -106,7 +106,7 @@ def test_another_day_keeps_the_shape_and_the_bytes_and_the_same_seed_the_same_da
 
 def test_chips_are_the_same_for_the_same_seed_and_half_known_ground_teaches_no_change(tmp_path: Path) -> None:
     root = training_folder(tmp_path)
-    grounds = read_grounds(root / "data.toml", root)[0]
+    grounds = read_training_scenes(root / "data.toml", root)[0]
     one, again = (next(iter(Chips(grounds, 64, seed=5))) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     before = torch.tensor([[0, 1, 1, OTHER, 2]])
