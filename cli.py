@@ -36,7 +36,16 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for change.tif, changes
 DetectorName = Annotated[str, typer.Option("--detector", help="auto, model, irmad or cva.")]
 WeightsName = Annotated[str | None, typer.Option("--weights", help="Shipped name or file of weights.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda; for the network.")]
-Threshold = Annotated[float, typer.Option("--threshold", help="Probability from which on it is change.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", help="Probability from which on it is change (default: the detector's)."),
+]
+MaxFalse = Annotated[
+    float | None,
+    typer.Option(
+        "--max-false-clues", help="Share of clues that may be false, for example 0.1; sets the threshold."
+    ),
+]
 MinArea = Annotated[
     float | None, typer.Option("--min-area", min=0.0, help="Smallest change, m² (default: the sensor's).")
 ]
@@ -54,7 +63,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 def _options(
     looking: tuple[str, str | None, str],
-    threshold: float,
+    deciding: tuple[float | None, float | None],
     smallest: float | None,
     sensors: tuple[str | None, str | None, str | None],
     dates: tuple[str | None, str | None],
@@ -63,7 +72,8 @@ def _options(
 
     both, before, after = sensors
     return DetectOptions(
-        detector=looking[0], weights=looking[1], device=looking[2], threshold=threshold, smallest_m2=smallest,
+        detector=looking[0], weights=looking[1], device=looking[2], threshold=deciding[0],
+        max_false_clues=deciding[1], smallest_m2=smallest,
         before_sensor=before or both, after_sensor=after or both, before_date=dates[0], after_date=dates[1],
     )  # fmt: skip
 
@@ -99,7 +109,8 @@ def detect(
     detector: DetectorName = "auto",
     weights: WeightsName = None,
     device: Device = "auto",
-    threshold: Threshold = 0.5,
+    threshold: Threshold = None,
+    max_false_clues: MaxFalse = None,
     min_area: MinArea = None,
     sensor: SensorName = None,
     before_sensor: BeforeSensor = None,
@@ -112,7 +123,7 @@ def detect(
     from pipeline import detect as run_detect
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options((detector, weights, device), threshold, min_area, sensors, dates)
+    options = _options((detector, weights, device), (threshold, max_false_clues), min_area, sensors, dates)
     with terminal.progress() as advance:
         made = run_detect(before, after, out, options, advance)
     terminal.show_run(made, out, json)
@@ -148,7 +159,8 @@ def run(
     detector: DetectorName = "auto",
     weights: WeightsName = None,
     device: Device = "auto",
-    threshold: Threshold = 0.5,
+    threshold: Threshold = None,
+    max_false_clues: MaxFalse = None,
     min_area: MinArea = None,
     sensor: SensorName = None,
     before_sensor: BeforeSensor = None,
@@ -161,7 +173,7 @@ def run(
     import pipeline
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options((detector, weights, device), threshold, min_area, sensors, dates)
+    options = _options((detector, weights, device), (threshold, max_false_clues), min_area, sensors, dates)
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
         made, judged = pipeline.run(

@@ -1,7 +1,7 @@
 """The verbs of those who teach and measure: train, evaluate, models list, models show."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ models_app = typer.Typer(no_args_is_help=True, help="Weights: list, show.")
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Weights = Annotated[str | None, typer.Option("--weights", help="Shipped name or file of weights.")]
+Root = Annotated[Path, typer.Argument(help="Folder that the training-data file's paths begin in.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Training-data file (default: models/open_data.toml).")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
@@ -45,29 +49,124 @@ def models_show(name: str, json: Json = False) -> None:
     terminal.show([{"what": key, "value": str(value)} for key, value in card.items()], name, False)
 
 
+@models_app.command("export")
+def models_export(
+    name: Annotated[str, typer.Argument(help="Shipped name or file of weights.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder for the files.")],
+    gsd: Annotated[
+        float, typer.Option("--gsd", min=0.01, help="Pixel size whose calibration goes in.")
+    ] = 0.5,
+) -> None:
+    """ONNX (two pictures; six channels for QGIS Deepness), torch.export and a STAC MLM Item, each checked."""
+    from models.checkpoint import find, load
+    from models.export import export
+
+    network, card = load(find(name))
+    if not card.work_gsd_m[0] <= gsd <= card.work_gsd_m[1]:
+        raise BadInput(f"--gsd: {gsd} m is outside the working pixel sizes of {name}, {card.work_gsd_m}")
+    differences = export(network, card, gsd, to)
+    rows = [{"file": str(to / file), "largest difference": f"{off:.1e}"} for file, off in differences.items()]
+    terminal.show(rows, f"{card.name}: exported", False)
+
+
+@models_app.command("calibrate")
+def models_calibrate(
+    name: Annotated[str, typer.Argument(help="Shipped name or file of weights; its card is rewritten.")],
+    root: Root,
+    data: Data = None,
+    pairs: Annotated[
+        int, typer.Option("--pairs", min=20, help="Held-out pairs for each range of sizes.")
+    ] = 200,
+) -> None:
+    """Make the probability honest on held-out ground; measure thresholds against false clues."""
+    from models.calibrate import calibrate
+    from models.checkpoint import find, load, write_card
+    from models.train import OPEN_DATA
+    from models.training_data import read_training_scenes
+
+    weights, file = find(name), data or OPEN_DATA
+    network, card = load(weights)
+    kept = read_training_scenes(file, root)[1]
+    if not kept:
+        raise BadInput(f"{file}: holds nothing out; name places in held_out, which the weights did not see")
+    with terminal.progress() as advance:
+        measured_on = f"{pairs} pairs made of {len(kept)} held-out places of {file.name}"
+        done = calibrate(network, card, kept, pairs, measured_on, advance)
+    write_card(done, weights)
+    rows = [
+        {
+            "gsd_m": f"{one.gsd_m[0]}–{one.gsd_m[1]}", "temperature": one.temperature, "bias": one.bias,
+            "threshold": one.threshold, "ece": one.ece, "false clues ≤ 20 %": _first(one.false_clues, 0.2),
+            "≤ 10 %": _first(one.false_clues, 0.1), "≤ 5 %": _first(one.false_clues, 0.05),
+        }
+        for one in done.operating
+    ]  # fmt: skip
+    terminal.show(rows, f"{done.name}: calibrated", False)
+
+
+def _first(bounds: tuple[tuple[float, float], ...], most: float) -> str:
+    reached = [threshold for threshold, bound in bounds if bound <= most]
+    return f"from {min(reached):.3f}" if reached else "none"
+
+
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder with before/, after/ and label/.")],
-    detector: Annotated[str, typer.Option("--detector", help="model, difference, irmad or cva.")] = "model",
+    detector: Annotated[
+        str, typer.Option("--detector", help="model, difference, features, irmad, cva, or all of them.")
+    ] = "model",
     weights: Weights = None,
     device: Device = "auto",
     gsd: Annotated[
         float | None, typer.Option("--gsd", min=0.01, help="Metres a pixel, where the files do not say.")
     ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the detector's own.")
+    ] = None,
+    max_false_clues: Annotated[
+        float | None,
+        typer.Option("--max-false-clues", help="Share of clues that may be false; see models show."),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", help="Write a picture of the best and the worst pairs here (PNG)."),
+    ] = None,
     to: Annotated[Path | None, typer.Option("--json", help="Write the whole report here.")] = None,
 ) -> None:
     """How good a detector is on labeled pairs: by pixel, by object, per km², with intervals and under stress."""
+    from detection.evaluate import EVERY, evaluate_every, write_report
     from detection.evaluate import evaluate as measure
-    from detection.evaluate import write_report
 
     with terminal.progress() as advance:
-        report = measure(folder, detector, weights, device, gsd, advance)
+        if detector == EVERY:
+            report = evaluate_every(folder, weights, device, gsd, advance)
+        else:
+            report = measure(
+                folder, detector, weights, device, gsd, advance,
+                most_false=max_false_clues, threshold=threshold, sheet=sheet,
+            )  # fmt: skip
     if to is not None:
         write_report(report, to)
+    if detector == EVERY:
+        terminal.show(
+            [_row(one) for one in report["detectors"]], f"{report['pairs']} pairs of {folder}", False
+        )
+        return
     low, high = report["f1_interval_95"]
     rows = [{"figure": key, "value": _short(value)} for key, value in report["all"].items()]
     rows.insert(3, {"figure": "f1, 95 % of resamples", "value": f"{low:.3f} … {high:.3f}"})
+    rows.append({"figure": "false clues a pair", "value": _short(report["false_clues_a_pair"])})
     rows += [{"figure": key, "value": _short(value)} for key, value in report["stress"].items()]
     terminal.show(rows, f"{report['detector']} on {report['pairs']} pairs of {folder}", False)
+
+
+def _row(report: dict[str, Any]) -> dict[str, str]:
+    low, high = report["f1_interval_95"]
+    return {"detector": report["detector"]} | {
+        "precision": _short(report["all"]["precision"]), "recall": _short(report["all"]["recall"]),
+        "F1": _short(report["all"]["f1"]), "95 %": f"{low:.2f} … {high:.2f}", "ECE": _short(report["all"]["ece"]),
+        "object F1 at IoU 0.3": _short(report["all"]["object_f1_iou_0.3"]),
+        "shifted 2 px": _short(report["stress"]["shifted_2px_f1"]),
+    }  # fmt: skip
 
 
 def _short(value: object) -> str:
@@ -77,11 +176,9 @@ def _short(value: object) -> str:
 
 
 def train(
-    root: Annotated[Path, typer.Argument(help="Folder that the training-data file's paths begin in.")],
+    root: Root,
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, card and log.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Training-data file (default: models/open_data.toml).")
-    ] = None,
+    data: Data = None,
     name: Annotated[str, typer.Option("--name", help="Name of the weights.")] = "mine",
     encoder: Annotated[str, typer.Option("--encoder", help="lite0 or hgnetv2.")] = "lite0",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps.")] = 4000,

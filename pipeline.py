@@ -13,6 +13,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cases import ledger
 from cases.facts import Fact, Facts, measure, measure_crs
@@ -23,9 +24,9 @@ from cases.store import open_store
 from cases.workflow import load_workflow
 from detection import changes as change_frame
 from detection import record
-from detection.detectors import choose
+from detection.detectors import Choice, choose
 from detection.greenness import classes, ndvi_change
-from detection.polygons import outlines
+from detection.polygons import Outlines, outlines
 from detection.predict import predict
 from ground.errors import BadInput
 from ground.files import sha256, staging_folder, written_beside
@@ -68,7 +69,8 @@ class DetectOptions:
     detector: str = "auto"
     weights: str | None = None
     device: str = "auto"
-    threshold: float = 0.5
+    threshold: float | None = None
+    max_false_clues: float | None = None
     smallest_m2: float | None = None
     before_sensor: str | None = None
     after_sensor: str | None = None
@@ -89,26 +91,24 @@ def detect(
         raise BadInput(
             f"--min-area: {options.smallest_m2} is not a number of square meters; write for example 400"
         )
-    if not 0 < options.threshold <= 1:
-        raise BadInput(f"--threshold: {options.threshold} is not within 0 and 1; 0.5 is the detector's own")
+    _check_threshold(options)
     with clock.step("open"):
         pair = make_pair(
             open_scene(before, options.before_sensor, options.before_date),
             open_scene(after, options.after_sensor, options.after_date),
         )
-        choice = choose(options.detector, pair.names, pair.grid.gsd_m, str(after), options.weights)
+        choice = choose(
+            options.detector,
+            pair.names,
+            pair.grid.gsd_m,
+            str(after),
+            options.weights,
+            options.max_false_clues,
+        )
     _spare_inputs(pair, out)
     with clock.step("hash"):
         hashes = {href: sha256(Path(href)) for href in sorted({*pair.before.files, *pair.after.files})}
-    run = record.head(
-        pair,
-        hashes,
-        detector=choice.detector,
-        asked=options.detector,
-        why=choice.why,
-        threshold=options.threshold,
-        smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
-    )
+    run = _head(pair, hashes, choice, options)
     made_by = record.made_by(run)
     with staging_folder(out) as staging:
         with clock.step("detect"):
@@ -123,6 +123,30 @@ def detect(
         for name in MADE:
             os.replace(staging / name, out / name)
     return run
+
+
+def _head(pair: ScenePair, hashes: dict[str, str], choice: Choice, options: DetectOptions) -> dict[str, Any]:
+    return record.head(
+        pair,
+        hashes,
+        detector=choice.detector,
+        asked=options.detector,
+        why=choice.why,
+        threshold=choice.threshold if options.threshold is None else options.threshold,
+        max_false_clues=options.max_false_clues,
+        smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
+    )
+
+
+def _check_threshold(options: DetectOptions) -> None:
+    if options.threshold is None:
+        return
+    if not 0 < options.threshold <= 1:
+        raise BadInput(
+            f"--threshold: {options.threshold} is not within 0 and 1; leave it out for the detector's own"
+        )
+    if options.max_false_clues is not None:
+        raise BadInput("--max-false-clues: sets the threshold; leave out --threshold")
 
 
 def _spare_inputs(pair: ScenePair, out: Path) -> None:
@@ -156,8 +180,16 @@ def _change_frame(
         after=pair.after.acquired_utc,
         probability=found.probability,
         ndvi_change=greenness,
-        change_class=np.where(found.is_linear, "linear", classes(greenness)),
+        change_class=_classes(found, greenness),
     )
+
+
+def _classes(found: Outlines, greenness: NDArray[np.float64]) -> NDArray[Any]:
+    """What a network of buildings says outranks what greenness says; a line outranks both."""
+    named = classes(greenness)
+    if found.direction is not None:
+        named = np.where(found.direction > 0, "building_appeared", "building_disappeared")
+    return np.where(found.is_linear, "linear", named)
 
 
 @dataclass(frozen=True, kw_only=True)

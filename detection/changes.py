@@ -29,7 +29,9 @@ from ground.errors import BadInput, one_line
 from ground.files import cannot_write, short_hash
 
 LAYER = "changes"
-CHANGE_CLASSES = ("unclassified", "linear", "vegetation_loss", "vegetation_gain")
+CHANGE_CLASSES = (
+    "unclassified", "linear", "vegetation_loss", "vegetation_gain", "building_appeared", "building_disappeared",
+)  # fmt: skip
 COLUMNS = {
     "change_id": "str", "pair_id": "str", "before": "datetime", "after": "datetime", "change_class": "str",
     "probability": "float", "ndvi_change": "float", "area_m2": "float", "width_m": "float",

@@ -1,9 +1,9 @@
 """Detectors by name. To add one: a class with `__call__(before, after)` and a row in DETECTORS."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,20 @@ class Detector(Protocol):
         ...
 
     def __call__(self, before: Float, after: Float) -> Float:
-        """(bands, rows, columns) of both dates → (rows, columns), 0 to 1; a decision is 0.5."""
+        """(bands, rows, columns) of both dates → (rows, columns), 0 to 1; a decision is the choice's threshold."""
         ...
 
     def parameters(self) -> dict[str, Any]:
         """What it learned and was given, for run.json."""
+        ...
+
+
+@runtime_checkable
+class TellsDirection(Protocol):
+    """A detector that also knows which way a change went."""
+
+    def look(self, before: Float, after: Float) -> tuple[Float, Float]:
+        """(probability, direction: above 0 a building appeared, below 0 one disappeared), (rows, columns) each."""
         ...
 
 
@@ -50,6 +59,8 @@ class DetectorKind:
     about: str
     shows_bands: int | None = None
     """How many bands `prepare` gives; None: as many as the pair has."""
+    tells_direction: bool = False
+    """Whether the detector is a `TellsDirection`."""
 
 
 def _as_read(block: Block) -> tuple[Float, Float]:
@@ -75,6 +86,7 @@ DETECTORS: dict[str, DetectorKind] = {
     ),
 }
 
+DECISION = 0.5
 AUTO = "auto"
 MODEL = "model"
 IRMAD_FROM_BANDS = 4
@@ -88,22 +100,49 @@ class Choice:
     detector: str
     why: str
     weights: Path | None = None
+    threshold: float = DECISION
+    """Probability from which on it is change, where nobody asks for another."""
 
 
-def choose(name: str, bands: Sequence[str], gsd_m: float, where: str, weights: str | None = None) -> Choice:
-    """The detector meant by `name`; `bands`: common names that both scenes have.
+def choose(
+    name: str,
+    bands: Sequence[str],
+    gsd_m: float,
+    where: str,
+    weights: str | None = None,
+    most_false: float | None = None,
+) -> Choice:
+    """The detector meant by `name`; `bands`: common names that both scenes have; `most_false`: --max-false-clues.
 
     `auto`: the network where the pair has red, green and blue and its pixels lie within the card's range; else
     irmad from four bands on, cva below.
 
     Raises:
-        BadInput: no such detector, or the pair does not have what it needs.
+        BadInput: no such detector, or the pair does not have what it needs; a share of false clues that the
+            detector cannot promise.
     """
+    choice = _chosen(name, bands, gsd_m, where, weights)
+    if choice.weights is None:
+        if most_false is not None:
+            raise BadInput(
+                f"--max-false-clues: {choice.detector} was never measured for it ({choice.why}); use --threshold"
+            )
+        return choice
+    card = read_card(choice.weights)
+    working = card.working_gsd_m(gsd_m)
+    if most_false is None:
+        return replace(choice, threshold=card.operating_at(working).threshold)
+    return replace(choice, threshold=card.threshold_for(working, most_false, "--max-false-clues"))
+
+
+def _chosen(name: str, bands: Sequence[str], gsd_m: float, where: str, weights: str | None) -> Choice:
     if name in (AUTO, MODEL):
         path = find(weights or DEFAULT)
         why_not = _unfit(read_card(path), bands, gsd_m)
         if not why_not:
-            return Choice(MODEL, f"{path.stem} knows red, green and blue at {gsd_m:.2f} m", path)
+            working = read_card(path).working_gsd_m(gsd_m) or gsd_m
+            resampled = "" if working == gsd_m else f", resampled to {working:.2f} m"
+            return Choice(MODEL, f"{path.stem} knows red, green and blue at {gsd_m:.2f} m{resampled}", path)
         if name == MODEL:
             raise BadInput(f"{where}: {path.stem} {why_not}; use --detector {AUTO}")
         spectral = "irmad" if len(bands) >= IRMAD_FROM_BANDS else "cva"
@@ -147,4 +186,5 @@ def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> Detecto
         fit=lambda sample, gsd_m: learned(weights, gsd_m, device).shown(*display_range(sample)),
         about="a change network with its card; for buildings in red, green and blue",
         shows_bands=len(RGB),
+        tells_direction=True,
     )

@@ -1,7 +1,7 @@
 """The learned detector: a change network over a window, at a pixel size it knows, on the device at hand."""
 
-import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from detection.sample import Sample
 from ground.errors import BadInput
 from imagery.reader import Block
 from models.checkpoint import Card, load
-from models.siamese import COARSEST, STRIDE
+from models.probability import PairProbability, whole_sides
 
 Float = NDArray[np.float32]
 
@@ -37,20 +37,6 @@ def pick_device(asked: str) -> str:
     return "cuda" if there and asked != "cpu" else "cpu"
 
 
-def resampling(gsd_m: float | None, card: Card) -> tuple[int, int]:
-    """(averaged, enlarged): the whole factor by which a scene is made coarser, or finer, to suit the card."""
-    if gsd_m is None:
-        return 1, 1
-    finest, coarsest = card.work_gsd_m
-    averaged = 1
-    while gsd_m * averaged < finest * 0.999:
-        averaged *= 2
-    enlarged = 1
-    while gsd_m / enlarged > coarsest * 1.001:
-        enlarged *= 2
-    return averaged, enlarged
-
-
 @dataclass(frozen=True)
 class Learned:
     """A network ready for windows of one pair. Sees red, green, blue; `low`, `high`: values shown as 0 and 255."""
@@ -58,74 +44,78 @@ class Learned:
     network: Any
     card: Card
     device: str
-    averaged: int
-    enlarged: int
+    gsd_m: float | None = None
     low: float = 0.0
     high: float = BYTE
     plain: bool = False
     """The difference of the two dates' building probabilities alone, without the change head: a yardstick."""
 
+    @cached_property
+    def resampled(self) -> tuple[int, int]:
+        """(averaged, enlarged): whole factors by which the scene is made coarser, or finer, to suit the card."""
+        return self.card.resampling(self.gsd_m)
+
+    @cached_property
+    def _pair(self) -> PairProbability:
+        module = PairProbability(self.network, self.card, self.working_gsd_m, self.plain)
+        return module.to(self.device).eval()
+
+    @property
+    def working_gsd_m(self) -> float | None:
+        """Pixel size at which the network looks."""
+        return self.card.working_gsd_m(self.gsd_m)
+
+    @property
+    def threshold(self) -> float:
+        """Where the card lets the decision fall."""
+        return self.card.operating_at(self.working_gsd_m).threshold
+
     @property
     def margin(self) -> int:
         """Context, in the scene's pixels; keeps windows in step with the network's strides."""
-        return self.card.margin_px * self.averaged // self.enlarged
+        averaged, enlarged = self.resampled
+        return self.card.margin_px * averaged // enlarged
 
     def __call__(self, before: Float, after: Float) -> Float:
-        """Probability of change, the mean over the card's scales; (3, rows, columns) → (rows, columns)."""
+        """Calibrated probability of change; (3, rows, columns) → (rows, columns)."""
+        return self.look(before, after)[0]
+
+    def look(self, before: Float, after: Float) -> tuple[Float, Float]:
+        """(probability, direction: building after less before, −1 to 1), each (rows, columns)."""
         rows, columns = before.shape[1:]
+        averaged, enlarged = self.resampled
         first, second = (self._ready(date) for date in (before, after))
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
-            each = [self._at(first, second, scale) for scale in self.card.scales]
-            found = torch.stack(each).mean(dim=0)
-            if self.averaged > 1:
-                found = functional.interpolate(found, scale_factor=float(self.averaged), mode="bilinear")
-            elif self.enlarged > 1:
-                found = functional.avg_pool2d(found, self.enlarged)
-            return np.asarray(found[0, 0, :rows, :columns].cpu().numpy(), dtype=np.float32)
-
-    def _at(self, first: torch.Tensor, second: torch.Tensor, scale: int) -> torch.Tensor:
-        """Probability at the working pixel size, seen `scale` times coarser; 1 × 1 × rows × columns."""
-        if scale > 1:
-            first, second = (functional.avg_pool2d(date, scale) for date in (first, second))
-        seen = self.network(first, second)
-        if self.plain:
-            built = (date[:, :1].float().sigmoid() for date in (seen.before, seen.after))
-            apart = (next(built) - next(built)).abs()
-            return functional.interpolate(apart, scale_factor=float(STRIDE * scale), mode="bilinear")
-        change = functional.interpolate(
-            seen.change.float(), scale_factor=float(STRIDE * scale), mode="bilinear"
-        )
-        bias = math.log(self.card.threshold / (1 - self.card.threshold))
-        return ((change - bias) / self.card.temperature).sigmoid()
+            planes = []
+            for plane in self._pair.look(first, second):
+                if averaged > 1:
+                    plane = functional.interpolate(plane, scale_factor=float(averaged), mode="bilinear")
+                elif enlarged > 1:
+                    plane = functional.avg_pool2d(plane, enlarged)
+                planes.append(np.asarray(plane[0, 0, :rows, :columns].cpu().numpy(), dtype=np.float32))
+        return planes[0], planes[1]
 
     def _ready(self, date: Float) -> torch.Tensor:
-        """Normalized, at the working pixel size, padded to whole strides; 1 × 3 × rows × columns."""
+        """0 to 255 at the working pixel size, padded to whole strides; 1 × 3 × rows × columns."""
+        averaged, enlarged = self.resampled
         values = (date - self.low) * (BYTE / (self.high - self.low))
         image = torch.from_numpy(np.clip(values, 0, BYTE)[None]).to(self.device)
-        if self.enlarged > 1:
-            image = functional.interpolate(image, scale_factor=float(self.enlarged), mode="bilinear")
-        step = COARSEST * self.averaged * max(self.card.scales)
+        if enlarged > 1:
+            image = functional.interpolate(image, scale_factor=float(enlarged), mode="bilinear")
+        step = whole_sides(self.card.scales) * averaged
         down, right = (-image.shape[2]) % step, (-image.shape[3]) % step
         # Repeats the last row and column: the network needs whole strides, and an edge is no building.
         image = functional.pad(image, (0, right, 0, down), mode="replicate")
-        if self.averaged > 1:
-            image = functional.avg_pool2d(image, self.averaged)
-        mean, std = (
-            torch.tensor(v, device=self.device).reshape(1, -1, 1, 1) for v in (self.card.mean, self.card.std)
-        )
-        return ((image - mean) / std).contiguous(memory_format=torch.channels_last)
-
-    def at(self, gsd_m: float | None) -> "Learned":
-        """The same for scenes of another pixel size."""
-        averaged, enlarged = resampling(gsd_m, self.card)
-        return replace(self, averaged=averaged, enlarged=enlarged)
+        return functional.avg_pool2d(image, averaged) if averaged > 1 else image
 
     def shown(self, low: float, high: float) -> "Learned":
         """The same with another display range."""
         return replace(self, low=low, high=high)
 
     def parameters(self) -> dict[str, Any]:
-        """Which weights, on what, how resampled."""
+        """Which weights, on what, how resampled, how calibrated."""
+        averaged, enlarged = self.resampled
+        at = self.card.operating_at(self.working_gsd_m)
         return {
             "weights": self.card.name,
             "weights_sha256": self.card.sha256,
@@ -133,11 +123,12 @@ class Learned:
             "precision": "bfloat16" if self.device == "cuda" else "float32",
             "scales": list(self.card.scales),
             "plain_difference": self.plain,
-            "averaged": self.averaged,
-            "enlarged": self.enlarged,
+            "averaged": averaged,
+            "enlarged": enlarged,
             "shown_as_0_and_255": [self.low, self.high],
-            "threshold": self.card.threshold,
-            "temperature": self.card.temperature,
+            "threshold": at.threshold,
+            "temperature": at.temperature,
+            "bias": at.bias,
         }
 
 
@@ -146,7 +137,7 @@ def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned
     network, card = load(weights)
     where = pick_device(device)
     network = network.to(where, memory_format=torch.channels_last)
-    return Learned(network, card, where, *resampling(gsd_m, card))
+    return Learned(network, card, where, gsd_m)
 
 
 def display_range(sample: Sample) -> tuple[float, float]:

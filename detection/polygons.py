@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from detection.linear import at_least, label_parts, linear_part
-from detection.predict import FULL, UNSEEN, threshold_byte
+from detection.predict import FULL, MIDDLE, UNSEEN, threshold_byte
 from imagery.raster import grid_of, opened
 from imagery.scene import Grid
 
@@ -73,19 +73,23 @@ class Outlines:
     polygons: NDArray[np.object_]
     probability: NDArray[np.float64]
     is_linear: NDArray[np.bool_]
+    direction: NDArray[np.float64] | None = None
+    """Mean of building after less building before inside each, −1 to 1, where the detector knows it."""
 
 
 def outlines(change_map: Path, *, threshold: float, smallest_m2: float) -> Outlines:
     """The polygons of a change map: those where probability reaches `threshold`, of `smallest_m2` and more."""
     with opened(str(change_map)) as source:
         grid, probability = grid_of(source, str(change_map)), source.read(1)
+        coded = source.read(3) if source.count > 2 else None
     smallest = smallest_pixels(smallest_m2, grid)
     mask = change_mask(probability, threshold, smallest)
     strong = mask & (probability >= threshold_byte(STRONG)) & (probability != UNSEEN)
     labels, is_linear = label_parts(mask, linear_part(mask, strong, grid.gsd_m, smallest))
     traced = trace(labels, len(is_linear), grid)
     strength = mean_inside(probability, labels, len(traced)) / FULL
-    return Outlines(grid, simplify(traced, grid), strength, is_linear)
+    direction = None if coded is None else mean_inside(coded, labels, len(traced)) / MIDDLE - 1
+    return Outlines(grid, simplify(traced, grid), strength, is_linear, direction)
 
 
 def smallest_pixels(smallest_m2: float, grid: Grid) -> int:

@@ -1,7 +1,8 @@
 """A detector run over a pair, window by window, into a change map.
 
-A change map is a COG of two uint8 bands on the pair's grid. Band 1: probability × 254; 255 (nodata) where
-nothing was seen, for unseen is never "no change". Band 2: observation code, 0 seen, else the reason.
+A change map is a COG of uint8 bands on the pair's grid. Band 1: probability × 254; 255 (nodata) where
+nothing was seen, for unseen is never "no change". Band 2: observation code, 0 seen, else the reason. Band 3, where
+the detector knows it: direction, MIDDLE plus FULL / 2 × (building after less building before).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors import Choice, Detector, DetectorKind, kind_of
+from detection.detectors import Choice, Detector, DetectorKind, TellsDirection, kind_of
 from detection.sample import draw
 from ground.errors import BadInput
 from imagery.raster import to_cog, writing
@@ -23,6 +24,9 @@ from imagery.tiling import PaddedWindow, count_windows, windows
 UNSEEN = 255
 FULL = 254
 """The byte of probability 1."""
+BANDS = ("change probability × 254", "observation code", "building after less before, 127 = the same")
+MIDDLE = 127
+"""The byte of a direction that goes neither way."""
 WINDOW = 1024
 
 Advance = Callable[[str, int, int], None]
@@ -40,6 +44,13 @@ class Prediction:
 def to_bytes(probability: NDArray[np.float32], observation: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Band 1 of a change map."""
     coded = np.rint(probability * FULL).astype(np.uint8)
+    coded[observation != Observation.OBSERVED] = UNSEEN
+    return coded
+
+
+def direction_bytes(direction: NDArray[np.float32], observation: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Band 3 of a change map: 0 disappeared, MIDDLE neither, FULL appeared."""
+    coded = np.rint((direction + 1) * MIDDLE).astype(np.uint8)
     coded[observation != Observation.OBSERVED] = UNSEEN
     return coded
 
@@ -68,14 +79,19 @@ def predict(
         fitted = _fitted(pair, choice.detector, kind, reader, advance)
         prepare = kind.prepare(pair.grid.gsd_m)
         pixels = dict.fromkeys(Observation, 0)
-        with writing(raw, pair.grid, count=2, dtype="uint8", nodata=UNSEEN, compress="ZSTD") as sink:
-            sink.descriptions = ("change probability × 254", "observation code")
+        names = BANDS[: 3 if kind.tells_direction else 2]
+        with writing(raw, pair.grid, count=len(names), dtype="uint8", nodata=UNSEEN, compress="ZSTD") as sink:
+            sink.descriptions = names
             sink.update_tags(**made_by)
             sink.update_tags(2, **{f"CODE_{code.value}": code.name.lower() for code in Observation})
             for padded, block in _blocks(reader, fitted.margin, "detect", advance):
                 before, after = prepare(block)
                 codes = block.observation[padded.crop]
-                probability = fitted(before, after)[padded.crop]
+                if isinstance(fitted, TellsDirection):
+                    probability, direction = (plane[padded.crop] for plane in fitted.look(before, after))
+                    sink.write(direction_bytes(direction, codes), 3, window=padded.inner)
+                else:
+                    probability = fitted(before, after)[padded.crop]
                 sink.write(to_bytes(probability, codes), 1, window=padded.inner)
                 sink.write(codes, 2, window=padded.inner)
                 for code, count in zip(*np.unique(codes, return_counts=True), strict=True):

@@ -31,6 +31,7 @@ def head(
     asked: str,
     why: str,
     threshold: float,
+    max_false_clues: float | None,
     smallest_m2: float,
 ) -> dict[str, Any]:
     """What is known before the work. `hashes`: sha256 of each file of both scenes."""
@@ -44,6 +45,7 @@ def head(
         "detector_why": why,
         "parameters": {
             "threshold": threshold,
+            "max_false_clues": max_false_clues,
             "min_mapping_unit_m2": smallest_m2,
             "bands": list(pair.names),
             "window": WINDOW,

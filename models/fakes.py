@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training_data import OTHER
+from models.training_scene import OTHER
 
 Bytes = NDArray[Any]
 """uint8; OpenCV's own types do not say so."""

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from models.dataset import ChipPair, change_target
 from models.siamese import LAND, Seen
-from models.training_data import OTHER
+from models.training_scene import OTHER
 
 SMOOTH = 1.0
 LAND_WEIGHT = 0.3
@@ -32,7 +32,7 @@ def dice_bce(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
 def total_loss(seen: Seen, sample: ChipPair) -> dict[str, Tensor]:
     """`loss` to go down, and its parts."""
     size = (sample.label_before.shape[-2], sample.label_before.shape[-1])
-    target, known = change_target(sample.label_before, sample.label_after)
+    target, known = change_target(sample)
     change = dice_bce(enlarge(seen.change.float(), size)[:, 0], target, known)
     labels = torch.cat((sample.label_before, sample.label_after))
     logits = enlarge(torch.cat((seen.before, seen.after)).float(), size)

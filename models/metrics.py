@@ -91,6 +91,15 @@ def match_objects(said: Bool, truth: Bool) -> tuple[NDArray[np.int64], int, int,
     return np.array(matched), objects, predicted, predicted - len(set(pairs[1].tolist()))
 
 
+def false_clue_share(said: Bool, truth: Bool, smallest_px: int = 1) -> float:
+    """Of the predicted objects (8 neighbors) of `smallest_px` and more, the share that touch no change; 0 if none."""
+    labels, count = ndimage.label(said, structure=np.ones((3, 3), dtype=int))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    right = np.bincount(labels[truth], minlength=count + 1)[1:] > 0
+    clues = sizes >= smallest_px
+    return float((clues & ~right).sum() / clues.sum()) if clues.any() else 0.0
+
+
 def ratio(above: float, below: float) -> float | None:
     """None where nothing could be measured."""
     return above / below if below else None

@@ -27,7 +27,8 @@ from models.dataset import ChipPair, Chips
 from models.imagenet import MEAN, STD, imagenet_weights
 from models.losses import total_loss
 from models.siamese import SiameseFpn
-from models.training_data import TrainingScene, load_sets, read_training_scenes
+from models.training_data import load_sets, read_training_scenes
+from models.training_scene import TrainingScene
 
 Advance = Callable[[str, int, int], None]
 

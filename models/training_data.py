@@ -1,11 +1,11 @@
-"""Training data: sets of single dates and of real unchanged pairs, described in TOML, read into memory once."""
+"""Training data described in TOML, read into memory once: single dates, real pairs unchanged or with labeled change."""
 
 import fnmatch
 import math
 import re
 import tomllib
-import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rasterio.transform import from_bounds
 
 from ground.errors import BadInput, one_line
-from models.siamese import LAND
+from models.training_pairs import folder_pairs, scene_pair
+from models.training_scene import CODES, Bytes, TrainingScene, open_image, read_rgb
 
-Bytes = NDArray[np.uint8]
-
-UNKNOWN, OTHER = 0, len(LAND) + 1
-"""Codes of a label plane beside 1 … 5 (LAND): not known; known to be no building."""
-CODES = {name: code for code, name in enumerate(LAND, 1)} | {"other": OTHER}
 EARTH_M = 40_075_016.686
 TILE_NAME = re.compile(r"(\d+)-(\d+)-(\d+)$")
 BYTES_FROM = 256
@@ -41,27 +37,22 @@ class TrainingSet(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     license: str
-    images: str
+    images: str | None = None
+    """Single dates: files by pattern; with `masks` or `polygons`."""
+    pairs: str | None = None
+    """Real pairs: a folder with before/, after/ and label/."""
+    before: str | None = None
+    """Real pair of scenes with `after` and polygons of `changes`."""
+    after: str | None = None
+    changes: str | None = None
     masks: str | None = None
     polygons: str | None = None
     named_by_tile: bool = False
     other_date: str | None = None
     gsd_m: float | None = Field(default=None, gt=0)
-    values: dict[int, str]
+    values: dict[int, str] = Field(default_factory=dict)
     held_out: tuple[str, ...] = ()
     weight: float = Field(default=1.0, gt=0)
-
-
-@dataclass(frozen=True)
-class TrainingScene:
-    """One place: rows × columns × 3 uint8, its label codes, and the same place on a date with nothing built between."""
-
-    name: str
-    image: Bytes
-    label: Bytes
-    gsd_m: float
-    weight: float
-    other: Bytes | None = None
 
 
 def load_sets(file: Path) -> dict[str, TrainingSet]:
@@ -79,9 +70,18 @@ def load_sets(file: Path) -> dict[str, TrainingSet]:
         for meant in one.values.values():
             if meant not in CODES:
                 raise BadInput(f"{file}: {name}.values: {meant!r} is no class; use {', '.join(CODES)}")
-        if (one.masks is None) == (one.polygons is None):
-            raise BadInput(f"{file}: {name}: give either masks or polygons")
+        _check_kind(one, f"{file}: {name}")
     return sets
+
+
+def _check_kind(one: TrainingSet, where: str) -> None:
+    kinds = [key for key in ("images", "pairs", "before") if getattr(one, key) is not None]
+    if len(kinds) != 1:
+        raise BadInput(f"{where}: give one of images, pairs, or before with after and changes")
+    if kinds == ["before"] and (one.after is None or one.changes is None):
+        raise BadInput(f"{where}: before needs after and changes beside it")
+    if kinds == ["images"] and (one.masks is None) == (one.polygons is None):
+        raise BadInput(f"{where}: give either masks or polygons")
 
 
 def read_training_scenes(file: Path, root: Path) -> tuple[list[TrainingScene], list[TrainingScene]]:
@@ -93,17 +93,27 @@ def read_training_scenes(file: Path, root: Path) -> tuple[list[TrainingScene], l
     learn: list[TrainingScene] = []
     kept: list[TrainingScene] = []
     for name, one in load_sets(file).items():
-        paths = sorted(root.glob(one.images))
-        if not paths:
-            raise BadInput(f"{file}: {name}.images: nothing matches {root / one.images}")
-        grounds = [(path, _read(path, name, one, root, len(paths))) for path in paths]
-        for path, ground in grounds:
+        scenes = list(_scenes(file, name, one, root))
+        for path, scene in scenes:
             held = any(fnmatch.fnmatch(path.stem, pattern) for pattern in one.held_out)
-            (kept if held else learn).append(ground)
+            (kept if held else learn).append(replace(scene, weight=one.weight / len(scenes)))
     return learn, kept
 
 
-def _read(path: Path, name: str, one: TrainingSet, root: Path, count: int) -> TrainingScene:
+def _scenes(file: Path, name: str, one: TrainingSet, root: Path) -> Iterator[tuple[Path, TrainingScene]]:
+    if one.pairs is not None:
+        yield from folder_pairs(root / one.pairs, name, one.gsd_m, one.weight)
+    elif one.before is not None and one.after is not None and one.changes is not None:
+        yield from scene_pair(root / one.before, root / one.after, root / one.changes, name, one.weight)
+    elif one.images is not None:
+        paths = sorted(root.glob(one.images))
+        if not paths:
+            raise BadInput(f"{file}: {name}.images: nothing matches {root / one.images}")
+        for path in paths:
+            yield path, _read(path, name, one, root)
+
+
+def _read(path: Path, name: str, one: TrainingSet, root: Path) -> TrainingScene:
     image = read_rgb(path)
     if one.masks is not None:
         label = _coded(_plane(root / one.masks.format(stem=path.stem)), one)
@@ -125,7 +135,7 @@ def _read(path: Path, name: str, one: TrainingSet, root: Path, count: int) -> Tr
             gsd_m * factor,
         )
         label = label[: image.shape[0], : image.shape[1]]
-    return TrainingScene(f"{name}/{path.stem}", image, label, gsd_m, one.weight / count, other)
+    return TrainingScene(f"{name}/{path.stem}", image, label, gsd_m, one.weight, other)
 
 
 def _averaged(image: Bytes, factor: int) -> Bytes:
@@ -134,31 +144,8 @@ def _averaged(image: Bytes, factor: int) -> Bytes:
     return np.asarray(np.rint(blocks.mean(axis=(1, 3))), dtype=np.uint8)
 
 
-def _open(path: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        try:
-            return rasterio.open(path)
-        except rasterio.errors.RasterioIOError as error:
-            raise BadInput(f"{path}: cannot be read as an image: {one_line(error)}") from error
-
-
-def read_rgb(path: Path) -> Bytes:
-    """Rows × columns × 3, uint8.
-
-    Raises:
-        BadInput: unreadable, fewer than three bands, or not 8 bits a band.
-    """
-    with _open(path) as source:
-        if source.count < 3 or source.dtypes[0] != "uint8":
-            raise BadInput(
-                f"{path}: has {source.count} bands of {source.dtypes[0]}; three of uint8 are needed (red, green, blue)"
-            )
-        return np.ascontiguousarray(source.read([1, 2, 3]).transpose(1, 2, 0), dtype=np.uint8)
-
-
 def _plane(path: Path) -> NDArray[Any]:
-    with _open(path) as source:
+    with open_image(path) as source:
         return np.asarray(source.read(1))
 
 

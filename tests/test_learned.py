@@ -1,47 +1,44 @@
 """The network as a detector: any size, any window, a pixel size it knows; and the measuring of detectors."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from detection.detectors import choose
-from detection.evaluate import evaluate
-from detection.learned import Learned, display_range, pick_device, resampling
+from detection.learned import Learned, display_range, pick_device
 from detection.sample import Sample
 from ground.errors import BadInput
-from imagery.labeled import LabeledPairs
 from imagery.tiling import windows
-from tests.model_world import mask, picture, write
+from models.checkpoint import Operating
+from tests.model_world import picture
 from tests.test_siamese import card, random_network
 
 RGB = ("red", "green", "blue")
 
 
-def detector(averaged: int = 1, enlarged: int = 1) -> Learned:
-    return Learned(random_network(), card(margin_px=512), "cpu", averaged, enlarged)
+def detector(gsd_m: float = 0.5) -> Learned:
+    """Pixels of 0.25 m are averaged by two, those of 2 m enlarged by two."""
+    return Learned(random_network(), card(margin_px=512, scales=(1, 2)), "cpu", gsd_m)
 
 
-@pytest.mark.parametrize("scale", [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("gsd_m", [0.5, 0.25, 2.0])
 @pytest.mark.parametrize("size", [(128, 128), (97, 130), (31, 33)])
 def test_any_size_gives_a_probability_a_pixel_and_none_without_difference(
-    scale: tuple[int, int], size: tuple[int, int]
+    gsd_m: float, size: tuple[int, int]
 ) -> None:
     rng = np.random.default_rng(0)
     before, after = rng.uniform(0, 255, (2, 3, *size)).astype(np.float32)
-    look = detector(*scale)
+    look = detector(gsd_m)
     found = look(before, after)
     assert found.shape == size
     assert 0 <= found.min() <= found.max() <= 1
     assert np.array_equal(found, look(after, before))
 
 
-@pytest.mark.parametrize(("averaged", "enlarged"), [(1, 1), (2, 1)])
-def test_windows_decide_as_the_whole_does(averaged: int, enlarged: int) -> None:
+@pytest.mark.parametrize("gsd_m", [0.5, 0.25])
+def test_windows_decide_as_the_whole_does(gsd_m: float) -> None:
     before, after = picture(512, ((40, 60, 50, 90),), 1), picture(512, ((300, 240, 90, 60),), 2)
     pair = np.stack((before, after)).astype(np.float32)
-    look = detector(averaged, enlarged)
+    look = detector(gsd_m)
     whole, joined = look(*pair), np.zeros((512, 512), dtype=np.float32)
     for padded in windows(512, 512, 256, 128):
         outer = padded.outer
@@ -57,7 +54,7 @@ def test_windows_decide_as_the_whole_does(averaged: int, enlarged: int) -> None:
 
 def test_pixels_too_fine_are_averaged_and_too_coarse_ones_enlarged() -> None:
     known = card(work_gsd_m=(0.5, 1.1))
-    said = {gsd: resampling(gsd, known) for gsd in (0.1, 0.25, 0.5, 1.0, 1.1, 2.0, None)}
+    said = {gsd: known.resampling(gsd) for gsd in (0.1, 0.25, 0.5, 1.0, 1.1, 2.0, None)}
     assert said == {
         0.1: (8, 1), 0.25: (2, 1), 0.5: (1, 1), 1.0: (1, 1), 1.1: (1, 1), 2.0: (1, 2), None: (1, 1),
     }  # fmt: skip
@@ -88,54 +85,46 @@ def test_a_device_that_is_not_there_is_named() -> None:
         pick_device("tpu")
 
 
-def labeled(root: Path, gsd_m: float | None = None, count: int = 2) -> Path:
-    for k in range(count):
-        house = ((20 + 30 * k, 30, 40, 40),)
-        suffix = "tif" if gsd_m else "png"
-        write(root / "before" / f"p{k}.{suffix}", picture(128, (), k), gsd_m)
-        write(root / "after" / f"p{k}.{suffix}", picture(128, house, k + 9), gsd_m)
-        write(root / "label" / f"p{k}.{suffix}", mask(128, house) * 255, gsd_m)
-    return root
+def test_direction_is_of_the_order_of_time_and_probability_is_not() -> None:
+    rng = np.random.default_rng(1)
+    before, after = rng.uniform(0, 255, (2, 3, 96, 96)).astype(np.float32)
+    look = detector()
+    forth, back = look.look(before, after), look.look(after, before)
+    assert np.array_equal(forth[0], back[0])
+    assert np.array_equal(forth[1], -back[1])
 
 
-def test_evaluate_measures_a_training_free_detector(tmp_path: Path) -> None:
-    report = evaluate(labeled(tmp_path, 0.5), "cva", None, "cpu", None, lambda *_: None)
-    assert report["pairs"] == 2
-    assert report["all"]["recall"] > 0.9
-    assert report["all"]["precision"] > 0.8
-    assert report["all"]["object_f1_iou_0.5"] == pytest.approx(1.0)
-    low, high = report["f1_interval_95"]
-    assert low <= report["all"]["f1"] <= high
-    assert [one["name"] for one in report["each"]] == ["p0", "p1"]
-    json.dumps(report, allow_nan=False)
+def test_the_card_s_range_calibrates_without_changing_what_the_network_ranks() -> None:
+    rng = np.random.default_rng(2)
+    before, after = rng.uniform(0, 255, (2, 3, 64, 64)).astype(np.float32)
+    at = Operating(
+        gsd_m=(0.3, 1.1), temperature=2.0, bias=-1.0, threshold=0.4, ece=0.0, pairs=9, measured_on="drawn"
+    )
+    plain = Learned(random_network(), card(), "cpu", 0.5)
+    honest = Learned(random_network(), card(operating=(at,)), "cpu", 0.5)
+    raw, said = plain(before, after).astype(float), honest(before, after)
+    logit = np.log(raw / (1 - raw))
+    assert np.abs(1 / (1 + np.exp(-(logit / 2 - 1))) - said).max() < 1e-5
+    assert (plain.threshold, honest.threshold) == (0.5, 0.4)
+    assert honest.parameters()["bias"] == -1.0
 
 
-def test_evaluate_measures_the_shipped_network_on_plain_pictures(tmp_path: Path) -> None:
-    report = evaluate(labeled(tmp_path), "model", None, "cpu", None, lambda *_: None)
-    assert report["stress"]["swapped_max_difference"] == 0.0
-    assert len(report["weights_sha256"]) == 64
-    assert report["all"]["false_alarms_per_km2"] is None
-
-
-def test_a_label_of_0_1_and_255_has_pixels_that_are_not_known(tmp_path: Path) -> None:
-    root = labeled(tmp_path, count=1)
-    plane = mask(128, ((0, 0, 10, 10),))
-    plane[50:60] = 255
-    write(root / "label" / "p0.png", plane)
-    pair = LabeledPairs(root)[0]
-    assert (pair.label.sum(), (~pair.known).sum()) == (100, 1280)
-
-
-def test_folders_that_are_no_pairs_are_named(tmp_path: Path) -> None:
-    root = labeled(tmp_path)
-    (root / "label" / "p1.png").unlink()
-    with pytest.raises(BadInput, match="p1 is missing in label"):
-        LabeledPairs(root)
-    write(root / "label" / "p1.png", mask(64))
-    with pytest.raises(BadInput, match=r"p1.png: has 64 × 64 pixels, .* 128 × 128"):
-        LabeledPairs(root)[1]
-    write(root / "label" / "p1.png", mask(128, ((0, 0, 9, 9),)) * 7)
-    with pytest.raises(BadInput, match=r"holds \[7\]"):
-        LabeledPairs(root)[1]
-    with pytest.raises(BadInput, match="has no folder before/"):
-        LabeledPairs(tmp_path / "label")
+def test_a_share_of_false_clues_sets_the_threshold_or_says_why_it_cannot() -> None:
+    at = Operating(
+        gsd_m=(0.3, 1.1), temperature=1.0, bias=0.0, threshold=0.5, ece=0.0, pairs=9, measured_on="drawn",
+        false_clues=((0.3, 0.3), (0.6, 0.1), (0.9, 0.04)),
+    )  # fmt: skip
+    known = card(operating=(at,))
+    assert [known.threshold_for(0.5, most, "f") for most in (0.35, 0.1, 0.05)] == [0.3, 0.6, 0.9]
+    with pytest.raises(
+        BadInput, match=r"f: no threshold of t keeps false clues to 0.03; ask for 0.040 or more"
+    ):
+        known.threshold_for(0.5, 0.03, "f")
+    with pytest.raises(BadInput, match="has no measured false clues; run `tiankan models calibrate`"):
+        card().threshold_for(0.5, 0.1, "f")
+    with pytest.raises(BadInput, match=r"1\.5 is no share"):
+        known.threshold_for(0.5, 1.5, "f")
+    with pytest.raises(
+        BadInput, match=r"--max-false-clues: irmad was never measured for it .*; use --threshold"
+    ):
+        choose("auto", (*RGB, "nir"), 10.0, "f", most_false=0.1)

@@ -8,10 +8,11 @@ import torch
 
 from ground.errors import BadInput
 from models.checkpoint import load
-from models.dataset import Chips, change_target
+from models.dataset import ChipPair, Chips, change_target
 from models.fakes import Chip, built, removed
 from models.train import Recipe, learn, learning
-from models.training_data import OTHER, read_training_scenes
+from models.training_data import read_training_scenes
+from models.training_scene import OTHER
 from models.weather import another_day
 from tests.model_world import TRAINING, mask, picture, training_folder, write
 
@@ -111,8 +112,9 @@ def test_chips_are_the_same_for_the_same_seed_and_half_known_ground_teaches_no_c
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     before = torch.tensor([[0, 1, 1, OTHER, 2]])
     after = torch.tensor([[1, 1, OTHER, 1, 4]])
-    target, known = change_target(before, after)
-    assert target.tolist() == [[False, False, True, True, False]]
+    change = torch.tensor([[255, 255, 255, 255, 1]])
+    target, known = change_target(ChipPair(before, after, before, after, change))
+    assert target.tolist() == [[False, False, True, True, True]]
     assert known.tolist() == [[False, True, True, True, True]]
 
 
