@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,8 @@ def detect(
             options.weights,
             options.max_false_clues,
         )
+    if options.threshold is not None:
+        choice = replace(choice, threshold=options.threshold)
     _spare_inputs(pair, out)
     with clock.step("hash"):
         hashes = {href: sha256(Path(href)) for href in sorted({*pair.before.files, *pair.after.files})}
@@ -129,10 +131,8 @@ def _head(pair: ScenePair, hashes: dict[str, str], choice: Choice, options: Dete
     return record.head(
         pair,
         hashes,
-        detector=choice.detector,
+        choice=choice,
         asked=options.detector,
-        why=choice.why,
-        threshold=choice.threshold if options.threshold is None else options.threshold,
         max_false_clues=options.max_false_clues,
         smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
     )

@@ -39,8 +39,11 @@ class Detector(Protocol):
 class TellsDirection(Protocol):
     """A detector that also knows which way a change went."""
 
-    def look(self, before: Float, after: Float) -> tuple[Float, Float]:
-        """(probability, direction: above 0 a building appeared, below 0 one disappeared), (rows, columns) each."""
+    def look(self, before: Float, after: Float, inner: tuple[slice, slice]) -> tuple[Float, Float]:
+        """(probability, direction: above 0 a building appeared, below 0 one disappeared), (rows, columns) each.
+
+        Only what lies within `inner` is used.
+        """
         ...
 
 
@@ -87,6 +90,8 @@ DETECTORS: dict[str, DetectorKind] = {
 }
 
 DECISION = 0.5
+NETWORK_WINDOW = 2048
+"""A network needs wide margins: larger windows read and look at less of it twice."""
 AUTO = "auto"
 MODEL = "model"
 IRMAD_FROM_BANDS = 4
@@ -102,6 +107,8 @@ class Choice:
     weights: Path | None = None
     threshold: float = DECISION
     """Probability from which on it is change, where nobody asks for another."""
+    window: int | None = None
+    """Pixels along a window, where the detector wants them larger than usual."""
 
 
 def choose(
@@ -131,8 +138,10 @@ def choose(
     card = read_card(choice.weights)
     working = card.working_gsd_m(gsd_m)
     if most_false is None:
-        return replace(choice, threshold=card.operating_at(working).threshold)
-    return replace(choice, threshold=card.threshold_for(working, most_false, "--max-false-clues"))
+        threshold = card.operating_at(working).threshold
+    else:
+        threshold = card.threshold_for(working, most_false, "--max-false-clues")
+    return replace(choice, threshold=threshold, window=NETWORK_WINDOW)
 
 
 def _chosen(name: str, bands: Sequence[str], gsd_m: float, where: str, weights: str | None) -> Choice:
@@ -183,7 +192,9 @@ def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> Detecto
         most_bands=None,
         margin=lambda _gsd_m: 0,
         prepare=lambda _gsd_m: lambda block: seen_alike(block, places),
-        fit=lambda sample, gsd_m: learned(weights, gsd_m, device).shown(*display_range(sample)),
+        fit=lambda sample, gsd_m: replace(
+            learned(weights, gsd_m, device).shown(*display_range(sample)), decides_at=choice.threshold
+        ),
         about="a change network with its card; for buildings in red, green and blue",
         shows_bands=len(RGB),
         tells_direction=True,

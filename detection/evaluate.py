@@ -104,7 +104,7 @@ def _network(
     card = network.card
 
     def look(before: Float, after: Float, gsd_m: float) -> Float:
-        return replace(network, gsd_m=gsd_m)(before[:3], after[:3])
+        return replace(network, gsd_m=gsd_m, decides_at=decides(gsd_m))(before[:3], after[:3])
 
     def decides(gsd_m: float) -> float:
         working = card.working_gsd_m(gsd_m)

@@ -14,13 +14,15 @@ from detection.sample import Sample
 from ground.errors import BadInput
 from imagery.reader import Block
 from models.checkpoint import Card, load
-from models.probability import PairProbability, whole_sides
+from models.fold import folded
+from models.probability import EVERYWHERE, Inner, PairProbability, whole_sides
 
 Float = NDArray[np.float32]
 
 GRAY = 127.0
 """What both dates show where one of them shows nothing: no difference comes from it."""
 BYTE = 255.0
+SLACK = 0.02
 
 
 def pick_device(asked: str) -> str:
@@ -49,6 +51,8 @@ class Learned:
     high: float = BYTE
     plain: bool = False
     """The difference of the two dates' building probabilities alone, without the change head: a yardstick."""
+    decides_at: float | None = None
+    """Threshold from which on probability must be exact; None: the card's."""
 
     @cached_property
     def resampled(self) -> tuple[int, int]:
@@ -67,8 +71,14 @@ class Learned:
 
     @property
     def threshold(self) -> float:
-        """Where the card lets the decision fall."""
-        return self.card.operating_at(self.working_gsd_m).threshold
+        """Where the decision falls."""
+        at = self.card.operating_at(self.working_gsd_m).threshold
+        return at if self.decides_at is None else self.decides_at
+
+    @property
+    def exact_from(self) -> float:
+        """A byte of the change map below the threshold, so that rounding and resampling decide nothing."""
+        return max(self.threshold - SLACK, 0.0)
 
     @property
     def margin(self) -> int:
@@ -80,14 +90,18 @@ class Learned:
         """Calibrated probability of change; (3, rows, columns) → (rows, columns)."""
         return self.look(before, after)[0]
 
-    def look(self, before: Float, after: Float) -> tuple[Float, Float]:
-        """(probability, direction: building after less before, −1 to 1), each (rows, columns)."""
+    def look(self, before: Float, after: Float, inner: Inner = EVERYWHERE) -> tuple[Float, Float]:
+        """(probability, direction: building after less before, −1 to 1), each (rows, columns).
+
+        Decisions hold within `inner`; around it there are estimates.
+        """
         rows, columns = before.shape[1:]
         averaged, enlarged = self.resampled
         first, second = (self._ready(date) for date in (before, after))
+        down, across = (_working(part, averaged, enlarged) for part in inner)
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
             planes = []
-            for plane in self._pair.look(first, second):
+            for plane in self._pair.look(first, second, self.exact_from, (down, across)):
                 if averaged > 1:
                     plane = functional.interpolate(plane, scale_factor=float(averaged), mode="bilinear")
                 elif enlarged > 1:
@@ -126,17 +140,24 @@ class Learned:
             "averaged": averaged,
             "enlarged": enlarged,
             "shown_as_0_and_255": [self.low, self.high],
-            "threshold": at.threshold,
+            "threshold": self.threshold,
             "temperature": at.temperature,
             "bias": at.bias,
         }
+
+
+def _working(part: slice, averaged: int, enlarged: int) -> slice:
+    """A part of the scene's rows or columns, at the working pixel size."""
+    start = None if part.start is None else part.start * enlarged // averaged
+    stop = None if part.stop is None else -(-part.stop * enlarged // averaged)
+    return slice(start, stop)
 
 
 def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned:
     """The detector of a weights file for scenes of one pixel size (None: unknown, taken as it is)."""
     network, card = load(weights)
     where = pick_device(device)
-    network = network.to(where, memory_format=torch.channels_last)
+    network = folded(network).to(where, memory_format=torch.channels_last)
     return Learned(network, card, where, gsd_m)
 
 

@@ -28,6 +28,7 @@ BANDS = ("change probability × 254", "observation code", "building after less b
 MIDDLE = 127
 """The byte of a direction that goes neither way."""
 WINDOW = 1024
+"""Pixels along a window, unless the detector wants others."""
 
 Advance = Callable[[str, int, int], None]
 """Told (step, done, total) as work goes on."""
@@ -76,7 +77,7 @@ def predict(
     raw = target.with_name("uncompressed-" + target.name)
     with PairReader(pair) as reader:
         kind = kind_of(choice, pair.names, device)
-        fitted = _fitted(pair, choice.detector, kind, reader, advance)
+        fitted = _fitted(pair, choice, kind, reader, advance)
         prepare = kind.prepare(pair.grid.gsd_m)
         pixels = dict.fromkeys(Observation, 0)
         names = BANDS[: 3 if kind.tells_direction else 2]
@@ -84,11 +85,13 @@ def predict(
             sink.descriptions = names
             sink.update_tags(**made_by)
             sink.update_tags(2, **{f"CODE_{code.value}": code.name.lower() for code in Observation})
-            for padded, block in _blocks(reader, fitted.margin, "detect", advance):
+            for padded, block in _blocks(reader, choice.window or WINDOW, fitted.margin, "detect", advance):
                 before, after = prepare(block)
                 codes = block.observation[padded.crop]
                 if isinstance(fitted, TellsDirection):
-                    probability, direction = (plane[padded.crop] for plane in fitted.look(before, after))
+                    probability, direction = (
+                        plane[padded.crop] for plane in fitted.look(before, after, padded.crop)
+                    )
                     sink.write(direction_bytes(direction, codes), 3, window=padded.inner)
                 else:
                     probability = fitted(before, after)[padded.crop]
@@ -102,26 +105,26 @@ def predict(
 
 
 def _fitted(
-    pair: ScenePair, detector: str, kind: DetectorKind, reader: PairReader, advance: Advance
+    pair: ScenePair, choice: Choice, kind: DetectorKind, reader: PairReader, advance: Advance
 ) -> Detector:
     gsd_m = pair.grid.gsd_m
-    blocks = _blocks(reader, kind.margin(gsd_m), "learn", advance)
+    blocks = _blocks(reader, choice.window or WINDOW, kind.margin(gsd_m), "learn", advance)
     bands = kind.shows_bands or len(pair.bands)
     sample = draw(blocks, pair.grid.width, pair.grid.height, bands, kind.prepare(gsd_m))
     fewest = 10 * bands
     if sample.before.shape[1] < fewest:
         raise BadInput(
             f"{pair.after.source}: only {sample.before.shape[1]} pixels are seen on both dates (clouds, nodata), "
-            f"fewer than the {fewest} that {detector} learns from; choose a clearer pair"
+            f"fewer than the {fewest} that {choice.detector} learns from; choose a clearer pair"
         )
     return kind.fit(sample, gsd_m)
 
 
 def _blocks(
-    reader: PairReader, margin: int, step: str, advance: Advance
+    reader: PairReader, window: int, margin: int, step: str, advance: Advance
 ) -> Iterator[tuple[PaddedWindow, Block]]:
     grid = reader.pair.grid
-    total = count_windows(grid.width, grid.height, WINDOW)
-    for done, padded in enumerate(windows(grid.width, grid.height, WINDOW, margin), 1):
+    total = count_windows(grid.width, grid.height, window)
+    for done, padded in enumerate(windows(grid.width, grid.height, window, margin), 1):
         yield padded, reader.read(padded.outer)
         advance(step, done, total)

@@ -12,6 +12,7 @@ import pyproj
 import rasterio
 import shapely
 
+from detection.detectors import Choice
 from detection.predict import WINDOW, Prediction
 from ground.files import short_hash
 from imagery.scene import Observation, Scene, ScenePair, pair_id
@@ -27,10 +28,8 @@ def head(
     pair: ScenePair,
     hashes: dict[str, str],
     *,
-    detector: str,
+    choice: Choice,
     asked: str,
-    why: str,
-    threshold: float,
     max_false_clues: float | None,
     smallest_m2: float,
 ) -> dict[str, Any]:
@@ -40,15 +39,15 @@ def head(
         "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "pair_id": pair_id(before["id"], after["id"]),
         "inputs": {"before": before, "after": after},
-        "detector": detector,
+        "detector": choice.detector,
         "detector_asked": asked,
-        "detector_why": why,
+        "detector_why": choice.why,
         "parameters": {
-            "threshold": threshold,
+            "threshold": choice.threshold,
             "max_false_clues": max_false_clues,
             "min_mapping_unit_m2": smallest_m2,
             "bands": list(pair.names),
-            "window": WINDOW,
+            "window": choice.window or WINDOW,
         },
         "grid": {
             "crs": ":".join(pair.grid.crs.to_authority() or (pair.grid.crs.name,)),

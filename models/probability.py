@@ -1,5 +1,6 @@
 """Weights with their card as one module: pictures in, calibrated probability of change out; used and exported."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,11 @@ from torch.nn import functional
 from models.checkpoint import Card, Operating
 from models.siamese import COARSEST, STRIDE
 
+Slices = tuple[Any, ...]
+Inner = tuple[slice, slice]
+EVERYWHERE: Inner = (slice(None), slice(None))
+NEAR = 320
+"""Pixels, at its own scale, beyond which a network's neighborhood decides next to nothing (docs/model.md)."""
 SUREST = 1e-6
 """Probabilities are kept this far from 0 and 1, where a logit has no end."""
 
@@ -21,20 +27,74 @@ class Look(NamedTuple):
     """Probability of a building after less that before: above 0 appeared, below 0 disappeared."""
 
 
+def at_scale(network: Any, before: Tensor, after: Tensor, scale: int, plain: bool) -> Look:
+    """What the network says of pictures averaged by `scale`, at their own size; not yet calibrated."""
+    first, second = (functional.avg_pool2d(d, scale) if scale > 1 else d for d in (before, after))
+    seen = network(first, second)
+    built = seen.after[:, :1].float().sigmoid() - seen.before[:, :1].float().sigmoid()
+    larger = float(STRIDE * scale)
+    change = functional.interpolate(seen.change.float(), scale_factor=larger, mode="bilinear")
+    direction = functional.interpolate(built, scale_factor=larger, mode="bilinear")
+    return Look(direction.abs() if plain else change.sigmoid(), direction)
+
+
 def mean_of_scales(network: Any, scales: tuple[int, ...], before: Tensor, after: Tensor, plain: bool) -> Look:
-    """Not yet calibrated; `before`, `after`: normalized, sides multiples of `whole_sides(scales)`."""
-    changes, directions = [], []
-    for scale in scales:
-        first, second = (functional.avg_pool2d(d, scale) if scale > 1 else d for d in (before, after))
-        seen = network(first, second)
-        gone = seen.after[:, :1].float().sigmoid() - seen.before[:, :1].float().sigmoid()
-        logit = functional.interpolate(
-            seen.change.float(), scale_factor=float(STRIDE * scale), mode="bilinear"
-        )
-        apart = functional.interpolate(gone, scale_factor=float(STRIDE * scale), mode="bilinear")
-        changes.append(apart.abs() if plain else logit.sigmoid())
-        directions.append(apart)
-    return Look(torch.stack(changes).mean(dim=0), torch.stack(directions).mean(dim=0))
+    """The mean over the scales; `before`, `after`: normalized, sides multiples of `whole_sides(scales)`."""
+    looks = [at_scale(network, before, after, scale, plain) for scale in scales]
+    return Look(*(torch.stack(planes).mean(dim=0) for planes in zip(*looks, strict=True)))
+
+
+def mean_where_it_matters(
+    network: Any,
+    scales: tuple[int, ...],
+    pair: tuple[Tensor, Tensor],
+    plain: bool,
+    least: float,
+    inner: Inner,
+) -> Look:
+    """The mean over the scales where it can reach `least`; elsewhere the mean of the coarser scales alone, below it.
+
+    Coarse scales first: what the finer ones could not lift to `least` even if they were sure is decided. They look at
+    the rectangle that is left, with `margin` pixels around it. Decisions at `least` and above are those of
+    `mean_of_scales`; one pair at a time.
+    """
+    before, after = pair
+    coarse_first = sorted(scales, reverse=True)
+    mean = at_scale(network, before, after, coarse_first[0], plain)
+    for done, scale in enumerate(coarse_first[1:], 1):
+        undecided = torch.zeros_like(mean.probability[0, 0], dtype=torch.bool)
+        undecided[inner] = (mean.probability[0, 0] * done + (len(scales) - done) >= least * len(scales))[
+            inner
+        ]
+        box = _rectangle(undecided, NEAR * scale, whole_sides(scales))
+        if box is None:
+            break
+        here, outer, crop = box
+        finer = at_scale(network, before[outer], after[outer], scale, plain)
+        for whole, part in zip(mean, finer, strict=True):
+            whole[here] = (whole[here] * done + part[crop]) / (done + 1)
+    return mean
+
+
+BESIDE = 8
+"""Pixels around an undecided one that are exact too, so that resampling afterwards mixes in no estimate."""
+
+
+def _rectangle(wanted: Tensor, margin: int, step: int) -> tuple[Slices, Slices, Slices] | None:
+    """Around what is wanted: (inner, with margin, inner within that), in whole steps; None where nothing is."""
+    if not bool(wanted.any()):
+        return None
+    inner, outer, crop = [], [], []
+    for axis, size in enumerate(wanted.shape):
+        there = wanted.any(dim=1 - axis).nonzero()
+        low = max(int(there[0]) - BESIDE, 0) // step * step
+        high = min(-(-(int(there[-1]) + 1 + BESIDE) // step) * step, size)
+        wide = -(-margin // step) * step
+        first, last = max(low - wide, 0), min(high + wide, size)
+        inner.append(slice(low, high))
+        outer.append(slice(first, last))
+        crop.append(slice(low - first, high - first))
+    return (..., *inner), (..., *outer), (..., *crop)
 
 
 def whole_sides(scales: tuple[int, ...]) -> int:
@@ -46,6 +106,13 @@ def calibrated(probability: Tensor, at: Operating) -> Tensor:
     """A probability that means what it says; see `Operating`."""
     logit = torch.logit(probability.clamp(SUREST, 1 - SUREST))
     return (logit / at.temperature + at.bias).sigmoid()
+
+
+def uncalibrated(probability: float, at: Operating) -> float:
+    """The mean over the scales that `calibrated` makes into this probability."""
+    inside = min(max(probability, SUREST), 1 - SUREST)
+    logit = (math.log(inside / (1 - inside)) - at.bias) * at.temperature
+    return 1 / (1 + math.exp(-logit))
 
 
 class PairProbability(nn.Module):
@@ -62,13 +129,19 @@ class PairProbability(nn.Module):
         self.register_buffer("mean", torch.tensor(card.mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(card.std).reshape(1, -1, 1, 1))
 
-    def look(self, before: Tensor, after: Tensor) -> Look:
-        """Probability and direction."""
+    def look(
+        self, before: Tensor, after: Tensor, threshold: float | None = None, inner: Inner = EVERYWHERE
+    ) -> Look:
+        """Probability and direction; with `threshold`, sooner: exact from there on within `inner`, else estimates."""
         first, second = (
             ((date - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
             for date in (before, after)
         )
-        seen = mean_of_scales(self.network, self.scales, first, second, self.plain)
+        if threshold is None:
+            seen = mean_of_scales(self.network, self.scales, first, second, self.plain)
+        else:
+            least = uncalibrated(threshold, self.at)
+            seen = mean_where_it_matters(self.network, self.scales, (first, second), self.plain, least, inner)
         return Look(calibrated(seen.probability, self.at), seen.direction)
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ GSD_M = (0.15, 2.0)
 WORK_GSD_M = (0.3, 1.1)
 SCALES = (1, 2)
 """What stands out at both counts; one scale alone says more that is not there (docs/model.md)."""
-MARGIN_PX = 192
+MARGIN_PX = 512
 """Context at the working pixel size."""
 
 

@@ -1,7 +1,10 @@
 """The network as a detector: any size, any window, a pixel size it knows; and the measuring of detectors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from detection.detectors import choose
 from detection.learned import Learned, display_range, pick_device
@@ -9,6 +12,7 @@ from detection.sample import Sample
 from ground.errors import BadInput
 from imagery.tiling import windows
 from models.checkpoint import Operating
+from models.probability import _rectangle
 from tests.model_world import picture
 from tests.test_siamese import card, random_network
 
@@ -107,6 +111,36 @@ def test_the_card_s_range_calibrates_without_changing_what_the_network_ranks() -
     assert np.abs(1 / (1 + np.exp(-(logit / 2 - 1))) - said).max() < 1e-5
     assert (plain.threshold, honest.threshold) == (0.5, 0.4)
     assert honest.parameters()["bias"] == -1.0
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.62, 0.8])
+@pytest.mark.parametrize("gsd_m", [0.5, 0.25, 2.0])
+def test_looking_closer_only_where_it_matters_decides_the_same(threshold: float, gsd_m: float) -> None:
+    before, after = (
+        picture(512, (), 1).astype(np.float32),
+        picture(512, ((60, 80, 40, 50),), 2).astype(np.float32),
+    )
+    at = Operating(
+        gsd_m=(0.3, 1.1), temperature=1.4, bias=-0.3, threshold=0.5, ece=0.0, pairs=9, measured_on="drawn"
+    )
+    look = Learned(random_network(), card(margin_px=512, scales=(1, 2), operating=(at,)), "cpu", gsd_m)
+    sooner, always = (
+        replace(look, decides_at=threshold)(before, after),
+        replace(look, decides_at=0.03)(before, after),
+    )
+    assert np.array_equal(sooner >= threshold, always >= threshold)
+    over = always >= threshold
+    assert np.abs(sooner[over] - always[over]).max(initial=0) < 1e-5
+
+
+def test_the_finer_scale_is_left_out_where_it_cannot_matter_and_cut_where_it_can() -> None:
+    wanted = torch.zeros(640, 640, dtype=torch.bool)
+    assert _rectangle(wanted, 64, 64) is None
+    wanted[200, 330] = True
+    inner, outer, crop = _rectangle(wanted, 64, 64) or ((), (), ())
+    assert inner == (..., slice(192, 256), slice(320, 384))
+    assert outer == (..., slice(128, 320), slice(256, 448))
+    assert crop == (..., slice(64, 128), slice(64, 128))
 
 
 def test_a_share_of_false_clues_sets_the_threshold_or_says_why_it_cannot() -> None:

@@ -8,6 +8,7 @@ import torch
 
 from ground.errors import BadInput
 from models.checkpoint import Card, card_path, find, load, read_card, save, shipped
+from models.fold import folded
 from models.siamese import ENCODERS, LAND, SiameseFpn
 
 
@@ -37,6 +38,21 @@ def test_untrained_it_is_the_plain_difference_of_buildings() -> None:
         seen = network(torch.randn(1, 3, 64, 64), torch.randn(1, 3, 64, 64))
     difference = (seen.before[:, :1].sigmoid() - seen.after[:, :1].sigmoid()).abs()
     assert torch.allclose(seen.change.sigmoid(), difference.clamp(1e-3, 1 - 1e-3), atol=1e-6)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_folded_it_says_the_same_without_batch_norm(encoder: str) -> None:
+    network = random_network(encoder)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean = torch.randn(module.num_features) * 0.1
+            module.running_var = torch.rand(module.num_features) + 0.5
+    ready = folded(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in ready.modules())
+    pair = torch.randn(2, 1, 3, 64, 96)
+    with torch.inference_mode():
+        for one, other in zip(network(*pair), ready(*pair), strict=True):
+            assert torch.allclose(one, other, atol=1e-4)
 
 
 def card(**changes: object) -> Card:
