@@ -146,6 +146,8 @@ def evaluate(
             )  # fmt: skip
     if to is not None:
         write_report(report, to)
+    for line in _cautions(report):
+        terminal.say(line)
     if detector == EVERY:
         terminal.show(
             [_row(one) for one in report["detectors"]], f"{report['pairs']} pairs of {folder}", False
@@ -157,6 +159,22 @@ def evaluate(
     rows.append({"figure": "false clues a pair", "value": _short(report["false_clues_a_pair"])})
     rows += [{"figure": key, "value": _short(value)} for key, value in report["stress"].items()]
     terminal.show(rows, f"{report['detector']} on {report['pairs']} pairs of {folder}", False)
+
+
+def _cautions(report: dict[str, Any]) -> list[str]:
+    """What a reader of the figures must know before them."""
+    said = []
+    one = report["detectors"][0] if "detectors" in report else report
+    if one["gsd_taken_for_unknown"]:
+        said.append(
+            f"{one['gsd_taken_for_unknown']} pairs do not say their pixel size: taken as 0.5 m; give --gsd"
+        )
+    if one["outside_the_card"]:
+        said.append(
+            f"{len(one['outside_the_card'])} pairs have pixels outside the card's range, where the weights were never "
+            f"measured: {', '.join(one['outside_the_card'][:3])}"
+        )
+    return said
 
 
 def _row(report: dict[str, Any]) -> dict[str, str]:
@@ -185,6 +203,12 @@ def train(
     batch: Annotated[int, typer.Option("--batch", min=2, help="Pairs a step.")] = 10,
     side: Annotated[int, typer.Option("--side", min=64, help="Pixels along a chip; a multiple of 32.")] = 160,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same chips.")] = 0,
+    drawn_ground: Annotated[
+        float,
+        typer.Option(
+            "--drawn-ground", min=0, max=1, help="Of pasted ground, the part drawn: roads, ponds, …"
+        ),
+    ] = 0.5,
     from_nothing: Annotated[
         bool, typer.Option("--from-nothing", help="Do not start from ImageNet weights.")
     ] = False,
@@ -205,6 +229,7 @@ def train(
         batch=batch,
         side=side,
         seed=seed,
+        drawn_ground=drawn_ground,
         imagenet=encoder == "lite0" and not from_nothing,
     )
     with terminal.progress() as advance:

@@ -1,6 +1,7 @@
 """A detector measured on labeled pairs: per pair and together, with intervals, swapped dates and shifted pairs."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class Yardstick:
     threshold: Callable[[float], float]
     """By pixel size in metres."""
     about: dict[str, Any]
+    gsd_m: tuple[float, float] = (0.0, math.inf)
+    """Pixel sizes that it is made for."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,15 @@ def yardstick(
 def _network(
     name: str, weights: str | None, device: str, most_false: float | None, threshold: float | None
 ) -> Yardstick:
-    from detection.learned import learned
+    from detection.learned import display_range, learned
 
     network = replace(learned(find(weights or DEFAULT), None, device), plain=name == DIFFERENCE)
     card = network.card
 
     def look(before: Float, after: Float, gsd_m: float) -> Float:
-        return replace(network, gsd_m=gsd_m, decides_at=decides(gsd_m))(before[:3], after[:3])
+        first, second = before[:3], after[:3]
+        shown = network.shown(*display_range(Sample(first.reshape(3, -1), second.reshape(3, -1), 1)))
+        return replace(shown, gsd_m=gsd_m, decides_at=decides(gsd_m))(first, second)
 
     def decides(gsd_m: float) -> float:
         working = card.working_gsd_m(gsd_m)
@@ -117,7 +122,7 @@ def _network(
     # How a scene is resampled and calibrated depends on its pixel size; `each` says that of every pair.
     about = network.parameters()
     told = ("weights", "weights_sha256", "device", "precision", "scales")
-    return Yardstick(look, decides, {"detector": name} | {key: about[key] for key in told})
+    return Yardstick(look, decides, {"detector": name} | {key: about[key] for key in told}, card.gsd_m)
 
 
 def measure_pair(pair: LabeledPair, detector: Yardstick, keep: bool = False) -> Measured:
@@ -170,13 +175,17 @@ def evaluate(
     if most_false is not None and threshold is not None:
         raise BadInput("--max-false-clues: sets the threshold; leave out --threshold")
     ready = yardstick(detector, weights, device, most_false, threshold)
-    pairs, measured = LabeledPairs(folder, gsd_m), []
+    pairs, measured, unsaid = LabeledPairs(folder, gsd_m), [], 0
     for done, pair in enumerate(pairs, 1):
+        unsaid += pair.gsd_m is None
         measured.append(measure_pair(pair, ready, keep=sheet is not None))
         advance("evaluate", done, len(pairs))
     if sheet is not None:
         write_sheet([(one.name, f1(one.counts), one.drawn) for one in measured if one.drawn], sheet)
-    return ready.about | report(folder, measured) | {"max_false_clues": most_false}
+    finest, coarsest = ready.gsd_m
+    outside = [one.name for one in measured if not finest <= one.gsd_m <= coarsest]
+    found = ready.about | report(folder, measured) | {"max_false_clues": most_false}
+    return found | {"outside_the_card": outside, "gsd_taken_for_unknown": unsaid}
 
 
 def evaluate_every(

@@ -49,6 +49,7 @@ class Chips(IterableDataset[ChipPair]):
         seed: int,
         kinds: dict[str, float] = KINDS,
         gsd_range_m: tuple[float, float] = GSD_RANGE_M,
+        drawn_ground: float = 0.0,
     ) -> None:
         self.grounds, self.side, self.seed, self.kinds, self.gsd_range_m = (
             grounds,
@@ -57,6 +58,7 @@ class Chips(IterableDataset[ChipPair]):
             kinds,
             gsd_range_m,
         )
+        self.drawn_ground = drawn_ground
         # A place whose change alone is labeled does not say what stands there.
         self.chance = _chances([0.0 if ground.change is not None else ground.weight for ground in grounds])
         self.paired = [k for k, g in enumerate(grounds) if g.other is not None and g.change is None]
@@ -96,7 +98,7 @@ class Chips(IterableDataset[ChipPair]):
             return chip, self._cut(self._any(rng), gsd_m, rng)[0]
         changed = chip
         if kind == "built":
-            changed = built(chip, self._cut(self._any(rng), gsd_m, rng)[0], rng)
+            changed = built(chip, self._cut(self._any(rng), gsd_m, rng)[0], rng, self.drawn_ground)
         elif kind == "removed":
             changed = removed(chip, rng)
         return chip, _shifted(changed, rng)

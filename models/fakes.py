@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.drawn_ground import drawn_ground
 from models.training_scene import OTHER
 
 Bytes = NDArray[Any]
@@ -29,14 +30,19 @@ class Chip:
     gsd_m: float
 
 
-def built(chip: Chip, donor: Chip, rng: np.random.Generator) -> Chip:
-    """`chip` with one to four things put on it: roofs of `donor`, procedural roofs, or ground that is no building."""
+def built(chip: Chip, donor: Chip, rng: np.random.Generator, drawn: float = 0.0) -> Chip:
+    """`chip` with one to four things put on it: roofs of `donor`, procedural roofs, or ground that is no building.
+
+    `drawn`: how much of that ground is drawn from nothing rather than pasted.
+    """
     for _ in range(int(rng.integers(1, 5))):
         kind = rng.random()
         if kind < 0.35:
             chip = _paste_roof(chip, donor, rng)
         elif kind < 0.7:
             chip = _draw_roof(chip, rng)
+        elif drawn and rng.random() < drawn:
+            chip = _draw_ground(chip, rng)
         else:
             chip = _paste_ground(chip, donor, rng)
     return chip
@@ -94,6 +100,13 @@ def _paste_ground(chip: Chip, donor: Chip, rng: np.random.Generator) -> Chip:
     mask = mask & free.astype(np.uint8)
     label = np.where(mask > 0, donor.label, chip.label)
     return Chip(_blend(chip, donor.image, mask, OTHER, rng).image, label, chip.gsd_m)
+
+
+def _draw_ground(chip: Chip, rng: np.random.Generator) -> Chip:
+    """A road, a pond, …: it changes what is seen, and no building does."""
+    over, mask = drawn_ground(chip.label.shape[0], chip.gsd_m, rng)
+    mask = mask & (chip.label != BUILDING).astype(np.uint8)
+    return _blend(chip, over, mask, OTHER, rng)
 
 
 def _blob(chip: Chip, rng: np.random.Generator) -> Bytes:

@@ -62,6 +62,8 @@ class Recipe:
     averaging: float = 0.995
     seed: int = 0
     workers: int = 1
+    drawn_ground: float = 0.5
+    """Of the ground put on chips that is no building, how much is drawn: roads, greenhouses, ponds, …"""
     imagenet: bool = True
 
 
@@ -176,7 +178,7 @@ def _train(
 ) -> tuple[SiameseFpn, dict[str, Any]]:
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     loader = DataLoader(
-        Chips(grounds, recipe.side, recipe.seed),
+        Chips(grounds, recipe.side, recipe.seed, drawn_ground=recipe.drawn_ground),
         batch_size=recipe.batch,
         num_workers=recipe.workers,
         persistent_workers=recipe.workers > 0,
