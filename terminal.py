@@ -78,8 +78,10 @@ def show_run(made: dict[str, Any], out: Any, as_json: bool) -> None:
         "seconds": round(sum(made["seconds"].values()), 1),
     }  # fmt: skip
     blind = [name for name, scene in made["inputs"].items() if scene["mask"] is None]
-    note = f"No quality mask: clouds in the {' and '.join(blind)} scene count as seen." if blind else ""
-    show([row], f"Written to {out}", False, note)
+    notes = [f"Detector {made['detector']}: {made['detector_why']}."]
+    if blind:
+        notes.append(f"No quality mask: clouds in the {' and '.join(blind)} scene count as seen.")
+    show([row], f"Written to {out}", False, " ".join(notes))
 
 
 def show_judged(rows: list[dict[str, Any]], summary: dict[str, Any], as_json: bool) -> None:
