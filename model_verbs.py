@@ -81,7 +81,7 @@ def models_calibrate(
     """Make the probability honest on held-out ground; measure thresholds against false clues."""
     from models.calibrate import calibrate
     from models.checkpoint import find, load, write_card
-    from models.train import OPEN_DATA
+    from models.learn import OPEN_DATA
     from models.training_data import read_training_scenes
 
     weights, file = find(name), data or OPEN_DATA
@@ -209,6 +209,10 @@ def train(
             "--drawn-ground", min=0, max=1, help="Of pasted ground, the part drawn: roads, ponds, …"
         ),
     ] = 0.5,
+    start_from: Annotated[
+        str,
+        typer.Option("--start-from", help="Shipped name or file of weights to go on from, with your data."),
+    ] = "",
     from_nothing: Annotated[
         bool, typer.Option("--from-nothing", help="Do not start from ImageNet weights.")
     ] = False,
@@ -216,8 +220,9 @@ def train(
 ) -> None:
     """Teach a network on your data; an interrupted run in the same folder goes on where it stopped."""
     from detection.learned import pick_device
+    from models.learn import learn
     from models.siamese import COARSEST, ENCODERS
-    from models.train import Recipe, learn
+    from models.train import Recipe
 
     if encoder not in ENCODERS:
         raise BadInput(f"--encoder: {encoder!r} is unknown; use {' or '.join(ENCODERS)}")
@@ -230,7 +235,8 @@ def train(
         side=side,
         seed=seed,
         drawn_ground=drawn_ground,
-        imagenet=encoder == "lite0" and not from_nothing,
+        imagenet=encoder == "lite0" and not from_nothing and not start_from,
+        start=start_from,
     )
     with terminal.progress() as advance:
         card = learn(data, root, recipe, out, name, pick_device(device), advance)

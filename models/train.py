@@ -5,7 +5,6 @@ import json
 import math
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,28 +21,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ground.errors import BadInput
-from ground.files import sha256
-from models.checkpoint import Card, TrainedOn, save
+from models.checkpoint import find, load
 from models.dataset import ChipPair, Chips
 from models.imagenet import MEAN, STD, imagenet_weights
 from models.losses import total_loss
 from models.siamese import SiameseFpn
-from models.training_data import load_sets, read_training_scenes
 from models.training_scene import TrainingScene
 
 Advance = Callable[[str, int, int], None]
 
-OPEN_DATA = Path(__file__).parent / "open_data.toml"
-HELD_OUT_CHIPS = 64
-GSD_M = (0.15, 2.0)
-"""Ground sample distances that weights may be used on; finer and coarser pixels than WORK_GSD_M are resampled."""
-WORK_GSD_M = (0.3, 1.1)
 SAVED_EVERY = 200
 """Steps after which an interrupted run can go on."""
-SCALES = (1, 2)
-"""What stands out at both counts; one scale alone says more that is not there (docs/model.md)."""
-MARGIN_PX = 512
-"""Context at the working pixel size."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +53,8 @@ class Recipe:
     drawn_ground: float = 0.5
     """Of the ground put on chips that is no building, how much is drawn: roads, greenhouses, ponds, …"""
     imagenet: bool = True
+    start: str = ""
+    """Shipped name or file of weights to start from; their encoder and width are the recipe's."""
 
 
 class Training(lightning.LightningModule):
@@ -74,7 +64,9 @@ class Training(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network = SiameseFpn(recipe.encoder, recipe.width)
-        if recipe.imagenet:
+        if recipe.start:
+            self.network.load_state_dict(load(find(recipe.start))[0].state_dict())
+        elif recipe.imagenet:
             self.network.encoder.load_state_dict(imagenet_weights(self.network.encoder), strict=True)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
 
@@ -210,60 +202,3 @@ def _train(
         "recipe": asdict(recipe),
     }
     return module.averaged, took
-
-
-def learn(
-    data: Path | None, root: Path, recipe: Recipe, out: Path, name: str, device: str, advance: Advance
-) -> Card:
-    """Reads the sets, trains, and writes NAME.safetensors with its card to `out`.
-
-    Raises:
-        BadInput: the training data cannot be used; the sentence names the file.
-    """
-    file = data or OPEN_DATA
-    grounds, kept = read_training_scenes(file, root)
-    sets = load_sets(file)
-    network, took = train(grounds, recipe, out, device, advance)
-    seen = Counter(ground.name.split("/")[0] for ground in grounds)
-    card = Card(
-        name=name,
-        network="siamese_fpn",
-        encoder=recipe.encoder,
-        width=recipe.width,
-        bands=("red", "green", "blue"),
-        mean=(MEAN,) * 3,
-        std=(STD,) * 3,
-        gsd_m=GSD_M,
-        work_gsd_m=WORK_GSD_M,
-        scales=SCALES,
-        classes=("building",),
-        threshold=0.5,
-        temperature=1.0,
-        margin_px=MARGIN_PX,
-        trained_on=tuple(
-            TrainedOn(name=key, license=sets[key].license, images=count) for key, count in seen.items()
-        ),
-        scores=(),
-        training=took
-        | {
-            "device": device,
-            "torch": torch.__version__,
-            "data_sha256": sha256(file),
-            "held_out": held_out(network, kept, recipe),
-        },
-        sha256="",
-    )
-    return save(network, card, out / f"{name}.safetensors")
-
-
-def held_out(network: SiameseFpn, kept: list[TrainingScene], recipe: Recipe) -> dict[str, float]:
-    """Loss and its parts on chips of ground that was held out; empty where none was."""
-    if not kept:
-        return {}
-    chips = Chips(kept, recipe.side, seed=10_000)
-    drawn = [chip for chip, _ in zip(chips, range(HELD_OUT_CHIPS), strict=False)]
-    sample = ChipPair(*(torch.stack(part) for part in zip(*drawn, strict=True)))
-    network = network.eval().cpu()
-    with torch.inference_mode():
-        parts = total_loss(network(normalized(sample.before), normalized(sample.after)), sample)
-    return {key: round(float(value), 4) for key, value in parts.items()}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from detection.learned import learned
-from models.train import Recipe, learn
+from models.learn import learn
+from models.train import Recipe
 from tests.model_world import mask, picture, training_folder
 
 RECIPE = Recipe(width=16, steps=60, batch=6, side=96, warmup=10, workers=0, imagenet=False, averaging=0.9)

@@ -11,7 +11,8 @@ from ground.errors import BadInput
 from models.checkpoint import load
 from models.dataset import ChipPair, Chips, change_target
 from models.fakes import Chip, built, removed
-from models.train import Recipe, learn, learning, train
+from models.learn import learn
+from models.train import Recipe, learning, train
 from models.training_data import read_training_scenes
 from models.training_scene import OTHER
 from models.weather import another_day
@@ -166,6 +167,25 @@ def test_train_writes_weights_with_a_card(tmp_path: Path) -> None:
     assert read == card
     assert [(one.name, one.license, one.images) for one in card.trained_on] == [("drawn", "ours", 3)]
     assert card.training["recipe"]["steps"] == 6
+    assert card.training["command"].endswith(
+        "--steps 6 --batch 2 --side 64 --seed 0 --drawn-ground 0.5 --data data.toml --from-nothing"
+    )
     assert card.training["held_out"]["loss"] > 0
     assert (tmp_path / "out" / "log" / "version_0" / "metrics.csv").exists()
     assert network.training is False
+
+
+def test_weights_can_be_taught_on_and_keep_the_licenses_of_all_they_saw(tmp_path: Path) -> None:
+    root, out = training_folder(tmp_path), tmp_path / "out"
+    first = learn(root / "data.toml", root, QUICK, out, "first", "cpu", lambda *_: None)
+    weights = out / "first.safetensors"
+    still = replace(QUICK, steps=1, rate=0.0, encoder_rate=0.0, start=str(weights))
+    second = learn(root / "data.toml", root, still, tmp_path / "more", "second", "cpu", lambda *_: None)
+    assert second.training["started_from"] == f"first, sha256 {first.sha256}"
+    assert [one.name for one in second.trained_on] == ["drawn", "drawn"]
+    before, after = (load(file)[0] for file in (weights, tmp_path / "more" / "second.safetensors"))
+    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
+    with pytest.raises(
+        BadInput, match="--start-from: first has encoder lite0 and width 8, asked for are lite0 and 16"
+    ):
+        learn(root / "data.toml", root, replace(still, width=16), tmp_path / "o", "x", "cpu", lambda *_: None)
