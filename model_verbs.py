@@ -31,10 +31,22 @@ def models_list(json: Json = False) -> None:
             {
                 "name": name, "encoder": card.encoder, "bands": ", ".join(card.bands),
                 "gsd_m": f"{card.gsd_m[0]}–{card.gsd_m[1]}", "classes": ", ".join(card.classes),
-                "scores": "; ".join(f"{s.set} {s.metric} {s.value:.3f}" for s in card.scores),
+                "pixel F1": "; ".join(_f1_by_set(card)),
             }
         )  # fmt: skip
     terminal.show(rows, "Weights", json)
+
+
+def _f1_by_set(card: Any) -> list[str]:
+    """One line a set: the mean over seeds, and the seeds' range."""
+    sets: dict[str, list[float]] = {}
+    for one in card.scores:
+        if one.metric == "pixel F1":
+            sets.setdefault(one.set, []).append(one.value)
+    return [
+        f"{name}: {sum(each) / len(each):.2f} ({min(each):.2f}–{max(each):.2f}, {len(each)} seeds)"
+        for name, each in sets.items()
+    ]
 
 
 @models_app.command("show")
