@@ -195,7 +195,7 @@ def _train(
     )
     begun = time.perf_counter()
     last = folder / "last.ckpt"
-    trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None, weights_only=False)
+    trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     took = {
         "seconds": round(time.perf_counter() - begun),
         "steps": trainer.global_step,
