@@ -54,7 +54,7 @@ def ground(rng: np.random.Generator, roofs: int) -> NDArray[np.float32]:
     return np.clip(image, 0, 255).astype(np.float32)
 
 
-def looks(device: str) -> dict[str, Callable[[], Any]]:
+def looks(device: str, more: list[str]) -> dict[str, Callable[[], Any]]:
     """What is timed, by name."""
     rng = np.random.default_rng(0)
     before = ground(rng, 0)
@@ -62,9 +62,10 @@ def looks(device: str) -> dict[str, Callable[[], Any]]:
     every: dict[str, Callable[[], Any]] = {}
     one_roof = after.copy()
     one_roof[:, 500:560, 400:480] = np.array([200, 90, 70], dtype=np.float32)[:, None, None]
-    for name in shipped():
+    for wanted in [*shipped(), *more]:
         for gsd_m in (0.2, 0.5):
-            look = learned(find(name), gsd_m, device)
+            look = learned(find(wanted), gsd_m, device)
+            name = look.card.name
             every[f"{name}, {gsd_m} m, quiet ground"] = lambda look=look: look(before, after)
             every[f"{name}, {gsd_m} m, one new roof"] = lambda look=look: look(before, one_roof)
             every[f"{name}, {gsd_m} m, change everywhere"] = lambda look=look: replace(look, decides_at=0.03)(
@@ -126,12 +127,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--to", type=Path, help="folder for network_rate.json and network_rate.png")
+    parser.add_argument("--weights", nargs="*", default=[], help="other weights beside the shipped ones")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
     if platform.system() == "Linux":
         for option, value in KEEP_MEMORY:
             ctypes.CDLL(None).mallopt(option, min(value, 2**31 - 1))
-    about, rates = machine(given.device), timed(looks(given.device), given.device)
+    about, rates = machine(given.device), timed(looks(given.device, given.weights), given.device)
     ratios = {
         f"{name} ÷ {theirs}": round(rate / rates[theirs], 2)
         for name, rate in rates.items()
