@@ -74,7 +74,10 @@ def models_export(
     from models.export import export
 
     network, card = load(find(name))
-    if not card.work_gsd_m[0] <= gsd <= card.work_gsd_m[1]:
+    finest, coarsest = card.work_gsd_m
+    if gsd is None:
+        gsd = min(max(0.5, finest), coarsest)
+    if not finest <= gsd <= coarsest:
         raise BadInput(f"--gsd: {gsd} m is outside the working pixel sizes of {name}, {card.work_gsd_m}")
     differences = export(network, card, gsd, to)
     rows = [{"file": str(to / file), "largest difference": f"{off:.1e}"} for file, off in differences.items()]
