@@ -54,11 +54,39 @@ def models_show(name: str, json: Json = False) -> None:
     """The card of weights: what they are for, what they saw, what they score."""
     from models.checkpoint import find, read_card
 
-    card = read_card(find(name)).model_dump(mode="json")
+    card = read_card(find(name))
     if json:
-        terminal.print_json(card)
+        terminal.print_json(card.model_dump(mode="json"))
         return
-    terminal.show([{"what": key, "value": str(value)} for key, value in card.items()], name, False)
+    plain = card.model_dump(mode="json", exclude={"trained_on", "scores", "operating", "training"})
+    plain |= {key: value for key, value in card.training.items() if key != "recipe"}
+    terminal.show([{"what": key, "value": str(value)} for key, value in plain.items()], card.name, False)
+    seen = [{"set": s.name, "images": s.images, "license": s.license} for s in card.trained_on]
+    terminal.show(seen, "Trained on", False)
+    if card.operating:
+        terminal.show(_ranges(card), "Calibrated", False)
+    figures = [
+        {
+            "set": s.set, "metric": s.metric, "value": s.value, "seed": s.seed, "pairs": s.pairs,
+            "95 %": "" if s.low is None else f"{s.low:.2f} … {s.high:.2f}",
+        }
+        for s in card.scores
+    ]  # fmt: skip
+    if figures:
+        terminal.show(figures, "Figures", False)
+
+
+def _ranges(card: Any) -> list[dict[str, Any]]:
+    """A row for each range of working pixel sizes."""
+    return [
+        {
+            "gsd_m": f"{one.gsd_m[0]}–{one.gsd_m[1]}", "temperature": one.temperature, "bias": one.bias,
+            "threshold": one.threshold, "ece": one.ece, "false clues ≤ 20 %": _first(one.false_clues, 0.2),
+            "≤ 10 %": _first(one.false_clues, 0.1), "≤ 5 %": _first(one.false_clues, 0.05),
+            "measured on": one.measured_on,
+        }
+        for one in card.operating
+    ]  # fmt: skip
 
 
 @models_app.command("export")
@@ -108,15 +136,7 @@ def models_calibrate(
         measured_on = f"{pairs} pairs made of {len(kept)} held-out places of {file.name}"
         done = calibrate(network, card, kept, pairs, measured_on, advance)
     write_card(done, weights)
-    rows = [
-        {
-            "gsd_m": f"{one.gsd_m[0]}–{one.gsd_m[1]}", "temperature": one.temperature, "bias": one.bias,
-            "threshold": one.threshold, "ece": one.ece, "false clues ≤ 20 %": _first(one.false_clues, 0.2),
-            "≤ 10 %": _first(one.false_clues, 0.1), "≤ 5 %": _first(one.false_clues, 0.05),
-        }
-        for one in done.operating
-    ]  # fmt: skip
-    terminal.show(rows, f"{done.name}: calibrated", False)
+    terminal.show(_ranges(done), f"{done.name}: calibrated", False)
 
 
 def _first(bounds: tuple[tuple[float, float], ...], most: float) -> str:

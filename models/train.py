@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import math
 import time
 import warnings
@@ -144,6 +145,8 @@ def train(
     with warnings.catch_warnings():
         # Lightning advises programmers: more workers, fewer modules in eval mode.
         warnings.simplefilter("ignore")
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         return _train(grounds, recipe, folder, device, advance)
 
 
