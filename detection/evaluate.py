@@ -5,19 +5,23 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors import DECISION, DETECTORS, MODEL
+from detection.detectors import DECISION, DETECTORS, MODEL, NETWORK_WINDOW
 from detection.sample import Sample
 from detection.sheet import Drawn, draw, write_sheet
 from ground.errors import BadInput
 from imagery.labeled import LabeledPair, LabeledPairs
 from imagery.reader import Block
+from imagery.tiling import windows
 from models.checkpoint import DEFAULT, find
 from models.metrics import Counts, count, f1, false_clue_share, interval, scores
+
+if TYPE_CHECKING:
+    from detection.learned import Learned
 
 Float = NDArray[np.float32]
 Advance = Callable[[str, int, int], None]
@@ -109,7 +113,7 @@ def _network(
     def look(before: Float, after: Float, gsd_m: float) -> Float:
         first, second = before[:3], after[:3]
         shown = network.shown(*display_range(Sample(first.reshape(3, -1), second.reshape(3, -1), 1)))
-        return replace(shown, gsd_m=gsd_m, decides_at=decides(gsd_m))(first, second)
+        return by_windows(replace(shown, gsd_m=gsd_m, decides_at=decides(gsd_m)), first, second)
 
     def decides(gsd_m: float) -> float:
         working = card.working_gsd_m(gsd_m)
@@ -123,6 +127,17 @@ def _network(
     about = network.parameters()
     told = ("weights", "weights_sha256", "device", "precision", "scales")
     return Yardstick(look, decides, {"detector": name} | {key: about[key] for key in told}, card.gsd_m)
+
+
+def by_windows(network: "Learned", before: Float, after: Float) -> Float:
+    """A picture of any size, looked at as `detect` looks at a scene."""
+    rows, columns = before.shape[1:]
+    found = np.empty((rows, columns), dtype=np.float32)
+    for padded in windows(columns, rows, NETWORK_WINDOW, network.margin):
+        down, across = padded.outer.toslices()
+        said, _ = network.look(before[:, down, across], after[:, down, across], padded.crop)
+        found[padded.inner.toslices()] = said[padded.crop]
+    return found
 
 
 def measure_pair(pair: LabeledPair, detector: Yardstick, keep: bool = False) -> Measured:

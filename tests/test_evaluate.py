@@ -73,6 +73,17 @@ def test_every_detector_stands_in_a_row_of_its_own(tmp_path: Path) -> None:
     json.dumps(report, allow_nan=False)
 
 
+def test_a_picture_larger_than_a_window_is_measured_by_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = labeled(tmp_path, 0.5, count=1)
+    whole = evaluate(root, "model", None, "cpu", None, lambda *_: None)
+    monkeypatch.setattr("detection.evaluate.NETWORK_WINDOW", 64)
+    parts = evaluate(root, "model", None, "cpu", None, lambda *_: None)
+    assert parts["all"] == pytest.approx(whole["all"], abs=1e-4)
+    assert parts["stress"]["swapped_max_difference"] == 0.0
+
+
 def test_the_sheet_shows_each_pair_once_best_first(tmp_path: Path) -> None:
     root, sheet = labeled(tmp_path, 0.5, count=2), tmp_path / "sheet.png"
     evaluate(root, "cva", None, "cpu", None, lambda *_: None, sheet=sheet)
