@@ -55,8 +55,8 @@ def mean_where_it_matters(
     """The mean over the scales where it can reach `least`; elsewhere the mean of the coarser scales alone, below it.
 
     Coarse scales first: what the finer ones could not lift to `least` even if they were sure is decided. They look at
-    the rectangle that is left, with `margin` pixels around it. Decisions at `least` and above are those of
-    `mean_of_scales`; one pair at a time.
+    the rectangle that is left of `inner`, with NEAR pixels of their scale around it. Within `inner`, decisions at
+    `least` and above are those of `mean_of_scales`. One pair at a time.
     """
     before, after = pair
     coarse_first = sorted(scales, reverse=True)
