@@ -1,17 +1,25 @@
-"""A change map turned into polygons: threshold, sieve, trace on cell edges, simplify, measure."""
+"""A change map turned into polygons: threshold, sieve, trace on cell edges, simplify, measure; strip by strip.
 
+The polygons do not depend on the strips, nor on the windows that the map was made in.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio.features
-import scipy.ndimage
 import shapely
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
-from detection.linear import at_least, label_parts, linear_part
+from detection.components import Levels, Strip, find
+from detection.linear import linear_part
 from detection.predict import FULL, MIDDLE, UNSEEN, threshold_byte
-from imagery.raster import grid_of, opened
+from detection.rings import trace
+from detection.runs import Runs, joined, label, neighbors, totals
+from imagery.raster import BLOCK, grid_of, opened, small_cache
 from imagery.scene import Grid
 
 SIMPLIFY_PIXELS = 0.75
@@ -19,50 +27,21 @@ SIMPLIFY_PIXELS = 0.75
 just over the half pixel of a stair."""
 STRONG = 0.99
 """Probability of change in whose midst a line is looked for."""
+STRIP_PIXELS = 1 << 24
+"""Pixels of the map held at once."""
 
-Bytes = NDArray[np.uint8]
-
-
-def change_mask(probability: Bytes, threshold: float, smallest_px: int) -> NDArray[np.bool_]:
-    """Pixels of change: at or over the threshold; groups and holes under `smallest_px` pixels are sieved out.
-
-    Pixels meet at edges, not corners. What was not seen neither joins a group nor is filled.
-    """
-    seen = probability != UNSEEN
-    over = ((probability >= threshold_byte(threshold)) & seen).astype(np.uint8)
-    # GDAL refuses to sieve by more than all there is; what is too small is taken off below in any case.
-    if 1 < smallest_px < over.size:
-        over = rasterio.features.sieve(over, size=smallest_px, connectivity=4, mask=seen.astype(np.uint8))
-    labels, count = scipy.ndimage.label(over)
-    return np.asarray(at_least(labels, count, smallest_px)[labels])
+BATCH = 200
+"""Polygons simplified at once, at least."""
 
 
-def trace(labels: NDArray[np.int32], count: int, grid: Grid) -> NDArray[np.object_]:
-    """A polygon on cell edges for each label from 1 to `count`, in the grid's CRS."""
-    outlines = np.empty(count, dtype=object)
-    shapes = rasterio.features.shapes(labels, labels > 0, connectivity=4, transform=grid.transform)
-    for outline, label in shapes:
-        outlines[int(label) - 1] = shapely.geometry.shape(outline)
-    return outlines
+@dataclass(frozen=True)
+class Parts:
+    """Runs of change with the part that each belongs to, from 0; lines are parts of their own, behind the others."""
 
-
-def simplify(outlines: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
-    """Staircases made straight, borders that two polygons share kept shared."""
-    if not len(outlines):
-        return outlines
-    side = abs(grid.transform.determinant) ** 0.5 * SIMPLIFY_PIXELS
-    smooth = np.asarray(shapely.coverage_simplify(outlines, side), dtype=object)
-    # A ring that touches itself at a corner may come back invalid: its stairs are the truth.
-    keep = shapely.is_valid(smooth) & ~shapely.is_empty(smooth)
-    return np.where(keep, smooth, outlines)
-
-
-def mean_inside(values: Bytes, labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    """Mean of `values` in each label from 1 to `count`."""
-    inside = labels > 0
-    where = labels[inside]
-    totals = np.bincount(where, weights=values[inside], minlength=count + 1)[1:]
-    return np.asarray(totals / np.maximum(np.bincount(where, minlength=count + 1)[1:], 1))
+    runs: Runs
+    labels: NDArray[np.int32]
+    is_linear: NDArray[np.bool_]
+    """One a part."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +56,100 @@ class Outlines:
     """Mean of building after less building before inside each, −1 to 1, where the detector knows it."""
 
 
-def outlines(change_map: Path, *, threshold: float, smallest_m2: float) -> Outlines:
-    """The polygons of a change map: those where probability reaches `threshold`, of `smallest_m2` and more."""
-    with opened(str(change_map)) as source:
-        grid, probability = grid_of(source, str(change_map)), source.read(1)
-        coded = source.read(3) if source.count > 2 else None
-    smallest = smallest_pixels(smallest_m2, grid)
-    mask = change_mask(probability, threshold, smallest)
-    strong = mask & (probability >= threshold_byte(STRONG)) & (probability != UNSEEN)
-    labels, is_linear = label_parts(mask, linear_part(mask, strong, grid.gsd_m, smallest))
-    traced = trace(labels, len(is_linear), grid)
-    strength = mean_inside(probability, labels, len(traced)) / FULL
-    direction = None if coded is None else mean_inside(coded, labels, len(traced)) / MIDDLE - 1
-    return Outlines(grid, simplify(traced, grid), strength, is_linear, direction)
+def outlines(
+    change_map: Path, *, threshold: float, smallest_m2: float, grow: float | None = None
+) -> Outlines:
+    """The polygons of a change map: those where probability reaches `threshold`, of `smallest_m2` and more.
+
+    `grow`: probability down to which a change spreads around what reaches `threshold`; None: the same.
+    """
+    with small_cache(), opened(str(change_map)) as source:
+        grid = grid_of(source, str(change_map))
+        found = parts(strips(source, 1), grid, levels(threshold, grow), smallest_pixels(smallest_m2, grid))
+        strength = means(strips(source, 1), found) / FULL
+        direction = means(strips(source, 3), found) / MIDDLE - 1 if source.count > 2 else None
+    traced = trace(found.runs, found.labels, len(found.is_linear), grid.transform)
+    side = abs(grid.transform.determinant) ** 0.5 * SIMPLIFY_PIXELS
+    smooth = simplify(traced, side, clusters(found))
+    return Outlines(grid, smooth, strength, found.is_linear, direction)
+
+
+def levels(threshold: float, grow: float | None = None) -> Levels:
+    """The bytes that decide."""
+    seed = threshold_byte(threshold)
+    spread = seed if grow is None else min(threshold_byte(grow), seed)
+    return Levels(spread, seed, max(threshold_byte(STRONG), spread), UNSEEN)
 
 
 def smallest_pixels(smallest_m2: float, grid: Grid) -> int:
     """The pixels that make up a minimum mapping unit."""
     return max(1, int(np.ceil(smallest_m2 / grid.gsd_m**2 - 1e-6)))
+
+
+def strips(source: DatasetReader, band: int) -> Iterator[Strip]:
+    """A band of a map from top to bottom, in whole rows of blocks."""
+    rows = max(1, STRIP_PIXELS // source.width // BLOCK) * BLOCK
+    for first in range(0, source.height, rows):
+        window = Window(0, first, source.width, min(rows, source.height - first))
+        yield first, source.read(band, window=window)
+
+
+def parts(strips: Iterator[Strip], grid: Grid, levels: Levels, smallest_px: int) -> Parts:
+    """The parts of a map that become polygons."""
+    found = find(strips, grid.width, grid.height, levels, smallest_px)
+    return apart(found.change, linear_part(found.change, found.strong, grid.gsd_m, smallest_px))
+
+
+def apart(change: Runs, lines: Runs) -> Parts:
+    """Connected pixels of change, lines and what is none apart."""
+    areas = change - lines
+    areal, areal_count = label(areas)
+    linear, line_count = label(lines)
+    starts = np.concatenate((areas.starts, lines.starts))
+    order = np.argsort(starts, kind="stable")
+    stops = np.concatenate((areas.stops, lines.stops))
+    labels = np.concatenate((areal, linear + np.int32(areal_count)))
+    is_linear = np.arange(areal_count + line_count) >= areal_count
+    # Runs of two parts may touch here, never overlap.
+    return Parts(Runs(starts[order], stops[order], areas.stride), labels[order].astype(np.int32), is_linear)
+
+
+def clusters(parts: Parts) -> NDArray[np.int32]:
+    """A number for each part, the same for parts that touch, also at a corner."""
+    wider = Runs(parts.runs.starts - 1, parts.runs.stops + 1, parts.runs.stride)
+    pairs = [neighbors(wider, parts.runs, rows_up) for rows_up in (0, 1)]
+    one, other = (parts.labels[np.concatenate(ends)] for ends in zip(*pairs, strict=True))
+    return joined(one, other, len(parts.is_linear))[0]
+
+
+def means(strips: Iterator[Strip], parts: Parts) -> NDArray[np.float64]:
+    """Mean of a band of the map inside each part."""
+    count = len(parts.is_linear)
+    total, pixels = np.zeros(count), np.bincount(parts.labels, parts.runs.lengths, minlength=count)
+    for first, values in strips:
+        here = parts.runs.between(first, first + len(values))
+        runs = Runs(parts.runs.starts[here], parts.runs.stops[here], parts.runs.stride)
+        total += np.bincount(parts.labels[here], totals(values, runs, first), minlength=count)
+    return np.asarray(total / np.maximum(pixels, 1))
+
+
+def simplify(outlines: NDArray[np.object_], side: float, clusters: NDArray[np.int32]) -> NDArray[np.object_]:
+    """Staircases made straight, borders that two polygons share kept shared; `side` in units of the CRS.
+
+    `clusters`: which polygons may touch. The time of one call grows faster than its polygons, so clusters are
+    simplified a few hundred polygons at a time.
+    """
+    if not len(outlines):
+        return outlines
+    order = np.argsort(clusters, kind="stable")
+    borders = np.flatnonzero(np.diff(clusters[order])) + 1
+    # The first border between clusters behind every BATCH polygons.
+    cuts = np.unique(borders // BATCH, return_index=True)[1]
+    batches = np.split(order, borders[cuts])
+    with ThreadPoolExecutor() as pool:
+        done = pool.map(lambda batch: shapely.coverage_simplify(outlines[batch], side), batches)
+        smooth = np.empty_like(outlines)
+        smooth[order] = np.concatenate(list(done))
+    # A ring that touches itself at a corner may come back invalid: its stairs are the truth.
+    keep = shapely.is_valid(smooth) & ~shapely.is_empty(smooth)
+    return np.where(keep, smooth, outlines)

@@ -35,6 +35,15 @@ BLURRED = 0.05
 """Part of a true alpha band's pixels that may be neither clear nor opaque: its blurred edges."""
 
 
+CACHE_BYTES = 128 << 20
+"""Decoded blocks that GDAL may keep; its own default is a twentieth of the machine's memory."""
+
+
+def small_cache() -> rasterio.Env:
+    """A context within which GDAL keeps no more than `CACHE_BYTES` of decoded blocks."""
+    return rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES)
+
+
 @contextmanager
 def opened(href: str) -> Iterator[DatasetReader]:
     """A raster to read from.

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.cva import box_mean, fit_cva, length_squared, radius_px, smooth
-from detection.polygons import change_mask
 from detection.predict import to_bytes
 from detection.sample import Sample
 from imagery.reader import Block
+from tests.mask_world import change_mask
 
 SIDE = 60
 PLANTED = (slice(20, 30), slice(35, 50))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio.features
+import scipy.ndimage
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +15,11 @@ from hypothesis.extra.numpy import arrays
 from pyproj import CRS
 from rasterio.transform import from_origin
 
-from detection.linear import label_parts, linear_part, widest_px
-from detection.polygons import change_mask, outlines, simplify, smallest_pixels, trace
+from detection.linear import widest_px
+from detection.polygons import SIMPLIFY_PIXELS, clusters, outlines, simplify, smallest_pixels
 from detection.predict import FULL, UNSEEN, threshold_byte
 from imagery.scene import Grid
+from tests.mask_world import change_mask, linear_part, parts_of, trace
 
 X, Y = 600_000, 4_200_000
 NONE = np.zeros((0, 0), bool)
@@ -40,8 +42,12 @@ def grid_over(mask: Any, gsd_m: float = 10) -> Grid:
 
 
 def traced(mask: Any, linear: Any = None) -> Any:
-    labels, kinds = label_parts(mask, np.zeros_like(mask) if linear is None else linear)
-    return trace(labels, len(kinds), grid_over(mask))
+    return trace(parts_of(mask, linear), grid_over(mask))
+
+
+def smooth(mask: Any, linear: Any = None) -> Any:
+    parts = parts_of(mask, linear)
+    return simplify(trace(parts, grid_over(mask)), 10 * SIMPLIFY_PIXELS, clusters(parts))
 
 
 def cells(*corners: tuple[int, int]) -> shapely.Polygon:
@@ -121,9 +127,9 @@ MAPS = arrays(
 def test_what_is_kept_was_seen_and_is_large_enough(probability: Any, smallest_px: int) -> None:
     mask = change_mask(probability, 0.5, smallest_px)
     assert not mask[probability == UNSEEN].any()
-    labels, kinds = label_parts(mask, np.zeros_like(mask))
-    assert (np.bincount(labels.ravel())[1:] >= smallest_px).all()
-    assert not kinds.any()
+    parts = parts_of(mask)
+    assert (np.bincount(parts.labels, parts.runs.lengths) >= smallest_px).all()
+    assert not parts.is_linear.any()
     # Sieved again, nothing changes.
     again = np.where(probability == UNSEEN, UNSEEN, mask * FULL).astype(np.uint8)
     assert np.array_equal(change_mask(again, 0.5, smallest_px), mask)
@@ -132,20 +138,22 @@ def test_what_is_kept_was_seen_and_is_large_enough(probability: Any, smallest_px
 @given(mask=arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))), linear=arrays(bool, (12, 12)))
 def test_polygons_are_the_mask_and_each_its_own_part(mask: Any, linear: Any) -> None:
     linear = mask & linear[: mask.shape[0], : mask.shape[1]]
-    labels, kinds = label_parts(mask, linear)
-    shapes = trace(labels, len(kinds), grid_over(mask))
+    parts = parts_of(mask, linear)
+    shapes = trace(parts, grid_over(mask))
     assert shapely.is_valid(shapes).all()
     assert sum(shape.area for shape in shapes) == 100 * mask.sum()
     numbered = [(shape, number) for number, shape in enumerate(shapes, 1)]
     transform = from_origin(X, Y, 10, 10)
-    back = rasterio.features.rasterize(numbered, mask.shape, transform=transform) if numbered else labels
-    assert np.array_equal(back, labels)
-    assert np.array_equal(np.isin(labels, np.flatnonzero(kinds) + 1), linear)
+    back = rasterio.features.rasterize(numbered, mask.shape, transform=transform) if numbered else 0 * mask
+    assert np.array_equal(back > 0, mask)
+    assert np.array_equal(np.isin(back, np.flatnonzero(parts.is_linear) + 1), linear)
+    # Each is one group: pixels that meet at edges.
+    assert [scipy.ndimage.label(back == number)[1] for _, number in numbered] == [1] * len(shapes)
 
 
 @given(mask=arrays(bool, (12, 12)))
 def test_simplified_polygons_are_valid_and_do_not_overlap(mask: Any) -> None:
-    shapes = simplify(traced(mask), grid_over(mask))
+    shapes = smooth(mask)
     assert shapely.is_valid(shapes).all()
     assert (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON).all()
     assert not shapely.is_empty(shapes).any()
@@ -155,11 +163,11 @@ def test_simplified_polygons_are_valid_and_do_not_overlap(mask: Any) -> None:
 def test_a_rectangle_stays_as_it_is_and_stairs_become_straight() -> None:
     mask = np.zeros((20, 20), bool)
     mask[2:6, 2:12] = True
-    (rectangle,) = simplify(traced(mask), grid_over(mask))
+    (rectangle,) = smooth(mask)
     assert rectangle.equals(cells((2, 2), (12, 2), (12, 6), (2, 6)))
     # A triangle of 10 + 9 + … + 1 = 55 pixels: its stair becomes one slope, or nearly.
     stairs = np.tri(10, dtype=bool)
-    (slope,) = simplify(traced(stairs), grid_over(stairs))
+    (slope,) = smooth(stairs)
     assert len(slope.exterior.coords) < 10 < len(traced(stairs)[0].exterior.coords)
     assert slope.area == pytest.approx(5500, rel=0.1)
 
@@ -167,14 +175,14 @@ def test_a_rectangle_stays_as_it_is_and_stairs_become_straight() -> None:
 def test_a_border_that_two_share_is_simplified_as_one() -> None:
     # A triangle and what is left of its square, linear and not.
     whole, stairs = np.ones((10, 10), bool), np.tri(10, dtype=bool)
-    one, other = simplify(traced(whole, stairs), grid_over(whole))
+    one, other = smooth(whole, stairs)
     assert one.intersection(other).area == pytest.approx(0, abs=1e-6)
     assert one.union(other).area == pytest.approx(10_000)
 
 
 def test_no_change_is_no_polygon() -> None:
     empty = np.zeros((5, 5), bool)
-    assert len(simplify(traced(empty), grid_over(empty))) == 0
+    assert len(smooth(empty)) == 0
 
 
 def road_and_field() -> tuple[Any, Any, Any]:
