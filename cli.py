@@ -36,6 +36,17 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for change.tif, changes
 DetectorName = Annotated[str, typer.Option("--detector", help="auto, model, irmad or cva.")]
 WeightsName = Annotated[str | None, typer.Option("--weights", help="Shipped name or file of weights.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda; for the network.")]
+WindowSize = Annotated[int | None, typer.Option("--window", help="Pixels along a window, a multiple of 512.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Windows at once (default: the cores).")]
+MaxMemory = Annotated[
+    str | None, typer.Option("--max-memory", help="Most memory to take, for example 2GiB or 1500MiB.")
+]
+Grow = Annotated[
+    float | None,
+    typer.Option(
+        "--grow", help="Probability down to which a change spreads around what reaches the threshold."
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", help="Probability from which on it is change (default: the detector's)."),
@@ -62,20 +73,31 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
 def _options(
-    looking: tuple[str, str | None, str],
-    deciding: tuple[float | None, float | None],
+    looking: tuple[str, str | None],
+    deciding: tuple[float | None, float | None, float | None],
     smallest: float | None,
     sensors: tuple[str | None, str | None, str | None],
     dates: tuple[str | None, str | None],
+    engine: tuple[int | None, int | None, str | None, str],
 ) -> Any:
-    from pipeline import DetectOptions
+    from pipeline import DetectOptions, Handles, bytes_of
 
     both, before, after = sensors
+    window, workers, memory, device = engine
+    handles = Handles(window=window, workers=workers, max_memory=bytes_of(memory), device=device)
     return DetectOptions(
-        detector=looking[0], weights=looking[1], device=looking[2], threshold=deciding[0],
-        max_false_clues=deciding[1], smallest_m2=smallest,
+        detector=looking[0], weights=looking[1], threshold=deciding[0],
+        max_false_clues=deciding[1], grow=deciding[2], smallest_m2=smallest,
         before_sensor=before or both, after_sensor=after or both, before_date=dates[0], after_date=dates[1],
+        handles=handles,
     )  # fmt: skip
+
+
+def _leave_if_blind(made: dict[str, Any]) -> None:
+    """Exit code 3 where a part of a scene could not be decoded: the rest is done, and that part is unseen."""
+    if lost := made["unreadable"]:
+        terminal.say_lost(lost)
+        raise typer.Exit(3)
 
 
 @scenes_app.command("list")
@@ -111,22 +133,29 @@ def detect(
     device: Device = "auto",
     threshold: Threshold = None,
     max_false_clues: MaxFalse = None,
+    grow: Grow = None,
     min_area: MinArea = None,
     sensor: SensorName = None,
     before_sensor: BeforeSensor = None,
     after_sensor: AfterSensor = None,
     before_date: BeforeDate = None,
     after_date: AfterDate = None,
+    window: WindowSize = None,
+    workers: Workers = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> None:
     """Two scenes → change map, polygons of change and run.json."""
     from pipeline import detect as run_detect
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options((detector, weights, device), (threshold, max_false_clues), min_area, sensors, dates)
+    engine = (window, workers, max_memory, device)
+    deciding = (threshold, max_false_clues, grow)
+    options = _options((detector, weights), deciding, min_area, sensors, dates, engine)
     with terminal.progress() as advance:
         made = run_detect(before, after, out, options, advance)
     terminal.show_run(made, out, json)
+    _leave_if_blind(made)
 
 
 @app.command()
@@ -161,19 +190,25 @@ def run(
     device: Device = "auto",
     threshold: Threshold = None,
     max_false_clues: MaxFalse = None,
+    grow: Grow = None,
     min_area: MinArea = None,
     sensor: SensorName = None,
     before_sensor: BeforeSensor = None,
     after_sensor: AfterSensor = None,
     before_date: BeforeDate = None,
     after_date: AfterDate = None,
+    window: WindowSize = None,
+    workers: Workers = None,
+    max_memory: MaxMemory = None,
     json: Json = False,
 ) -> None:
     """The whole chain: two scenes and a cadastre → cases."""
     import pipeline
 
     sensors, dates = (sensor, before_sensor, after_sensor), (before_date, after_date)
-    options = _options((detector, weights, device), (threshold, max_false_clues), min_area, sensors, dates)
+    engine = (window, workers, max_memory, device)
+    deciding = (threshold, max_false_clues, grow)
+    options = _options((detector, weights), deciding, min_area, sensors, dates, engine)
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
         made, judged = pipeline.run(
@@ -181,9 +216,10 @@ def run(
         )
     if json:
         terminal.print_json(made | {"judgements": judged.rows()})
-        return
-    terminal.show_run(made, out, False)
-    terminal.show_judged(judged.rows(), made["judged"], False)
+    else:
+        terminal.show_run(made, out, False)
+        terminal.show_judged(judged.rows(), made["judged"], False)
+    _leave_if_blind(made)
 
 
 @app.command()

@@ -84,6 +84,15 @@ def show_run(made: dict[str, Any], out: Any, as_json: bool) -> None:
     show([row], f"Written to {out}", False, " ".join(notes))
 
 
+def say_lost(lost: dict[str, Any]) -> None:
+    """What could not be decoded, on standard error."""
+    files = "; ".join(f"{count} blocks of {href}" for href, count in lost["blocks"].items())
+    sys.stderr.write(
+        f"tiankan: {files} cannot be decoded: {lost['m2']:,.0f} m² ({lost['share']:.2%}) count as unseen; "
+        "fetch the file again and run again\n"
+    )
+
+
 def show_judged(rows: list[dict[str, Any]], summary: dict[str, Any], as_json: bool) -> None:
     """Judgements: those that need a person first, the largest of them on a terminal, all of them in JSON."""
     if as_json:

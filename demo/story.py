@@ -6,13 +6,14 @@ from typing import Any
 import pipeline
 from demo import picture, place, series
 from detection import record
+from detection.detect import Advance
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
 
 BEFORE, AFTER = "2015-08-31", "2020-08-04"
 
 
-def tell(out: Path, cache: Path, advance: pipeline.Advance) -> tuple[dict[str, Any], pipeline.Judged, Path]:
+def tell(out: Path, cache: Path, advance: Advance) -> tuple[dict[str, Any], pipeline.Judged, Path]:
     """Everything into `out`: scenes/, layers/, change.tif, changes.gpkg, run.json, cases.db, changes.png.
 
     Raises:

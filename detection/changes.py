@@ -13,12 +13,15 @@
 | geometry | | Polygon, in the frame's CRS |
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pyogrio
 import shapely
 from numpy.typing import NDArray
@@ -172,12 +175,39 @@ def read(path: Path) -> gpd.GeoDataFrame:
 def write(frame: gpd.GeoDataFrame, path: Path, made_by: dict[str, str]) -> None:
     """A GeoPackage, layer `changes`, with what made it as metadata; the caller names a path in a staging folder."""
     try:
-        pyogrio.write_dataframe(
-            check(frame, str(path)), path, layer=LAYER, geometry_type="Polygon", layer_metadata=made_by
-        )
+        with _same_every_time(frame):
+            pyogrio.write_dataframe(
+                check(frame, str(path)), path, layer=LAYER, geometry_type="Polygon", layer_metadata=made_by
+            )
         # GDAL builds the spatial index on closing, and says nothing when the disk is full by then.
         written = pyogrio.read_info(path, layer=LAYER)
         if written["features"] != len(frame) or not written["capabilities"]["fast_spatial_filter"]:
             raise pyogrio.errors.DataSourceError("its spatial index was not written")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pyogrio.errors.FieldError) as error:
+        raise cannot_write(path, error) from error
+
+
+@contextmanager
+def _same_every_time(frame: gpd.GeoDataFrame) -> Iterator[None]:
+    """A GeoPackage says when it was last changed: the later scene's day, so that the same run makes the same file."""
+    newest = frame["after"].max() if len(frame) else pd.NaT
+    moment = pd.Timestamp(0, tz="UTC") if pd.isna(newest) else newest
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def write_parquet(frame: gpd.GeoDataFrame, path: Path, made_by: dict[str, str]) -> None:
+    """The same as GeoParquet, with what made it in the file's metadata; for tools that read columns."""
+    try:
+        frame.to_parquet(path, compression="zstd", schema_version="1.1.0", write_covering_bbox=True)
+        table = pyarrow.parquet.read_table(path)
+        pyarrow.parquet.write_table(
+            table.replace_schema_metadata({**(table.schema.metadata or {}), **made_by}),
+            path,
+            compression="zstd",
+        )
+    except OSError as error:
         raise cannot_write(path, error) from error

@@ -49,11 +49,12 @@ def _box_sum(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     for axis in (1, 2):
         pad = [(0, 0), (0, 0), (0, 0)]
         pad[axis] = (radius, radius)
-        padded = np.pad(values, pad)
+        padded = np.moveaxis(np.pad(values, pad), axis, 0)
         length = values.shape[axis]
         total = np.zeros_like(values)
+        aside = np.moveaxis(total, axis, 0)
         for shift in range(2 * radius + 1):
-            total += padded.take(range(shift, shift + length), axis=axis)
+            aside += padded[shift : shift + length]
         values = total
     return values
 

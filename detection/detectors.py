@@ -62,8 +62,10 @@ class DetectorKind:
     about: str
     shows_bands: int | None = None
     """How many bands `prepare` gives; None: as many as the pair has."""
-    tells_direction: bool = False
-    """Whether the detector is a `TellsDirection`."""
+    bytes_per_pixel: int = 200
+    """Working memory of a window's pixel, measured (docs/performance.md)."""
+    alone: bool = False
+    """It uses every core by itself."""
 
 
 def _as_read(block: Block) -> tuple[Float, Float]:
@@ -90,6 +92,7 @@ DETECTORS: dict[str, DetectorKind] = {
 }
 
 DECISION = 0.5
+NETWORK_BYTES = 300
 NETWORK_WINDOW = 2048
 """A network needs wide margins: larger windows read and look at less of it twice."""
 AUTO = "auto"
@@ -197,5 +200,6 @@ def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> Detecto
         ),
         about="a change network with its card; for buildings in red, green and blue",
         shows_bands=len(RGB),
-        tells_direction=True,
+        bytes_per_pixel=NETWORK_BYTES,
+        alone=True,
     )

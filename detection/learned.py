@@ -1,5 +1,6 @@
 """The learned detector: a change network over a window, at a pixel size it knows, on the device at hand."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,13 @@ class Learned:
         """Context, in the scene's pixels; keeps windows in step with the network's strides."""
         averaged, enlarged = self.resampled
         return self.card.margin_px * averaged // enlarged
+
+    @property
+    def step(self) -> int:
+        """Windows that begin at multiples of this are averaged, enlarged and convolved alike."""
+        averaged, enlarged = self.resampled
+        strides = whole_sides(self.card.scales) * averaged
+        return strides // math.gcd(strides, enlarged)
 
     def __call__(self, before: Float, after: Float) -> Float:
         """Calibrated probability of change; (3, rows, columns) → (rows, columns)."""

@@ -14,6 +14,7 @@ import shapely
 
 from detection.detectors import Choice
 from detection.predict import WINDOW, Prediction
+from ground.clock import peak_rss_mib
 from ground.files import short_hash
 from imagery.scene import Observation, Scene, ScenePair, pair_id
 
@@ -32,6 +33,8 @@ def head(
     asked: str,
     max_false_clues: float | None,
     smallest_m2: float,
+    window: int | None,
+    grow: float | None,
 ) -> dict[str, Any]:
     """What is known before the work. `hashes`: sha256 of each file of both scenes."""
     before, after = (_scene_entry(s, hashes) for s in (pair.before, pair.after))
@@ -44,10 +47,11 @@ def head(
         "detector_why": choice.why,
         "parameters": {
             "threshold": choice.threshold,
+            "grow": choice.threshold if grow is None else min(grow, choice.threshold),
             "max_false_clues": max_false_clues,
             "min_mapping_unit_m2": smallest_m2,
             "bands": list(pair.names),
-            "window": choice.window or WINDOW,
+            "window": window or choice.window or WINDOW,
         },
         "grid": {
             "crs": ":".join(pair.grid.crs.to_authority() or (pair.grid.crs.name,)),
@@ -104,7 +108,7 @@ def versions() -> dict[str, str]:
 def tail(
     pair: ScenePair, frame: gpd.GeoDataFrame, prediction: Prediction, seconds: dict[str, float]
 ) -> dict[str, Any]:
-    """What is known after it: areas by pixel count, changes by their polygons."""
+    """What is known after it: areas by pixel count, changes by their polygons, and what it took."""
     pixel_m2 = pair.grid.gsd_m**2
     total = pair.grid.width * pair.grid.height
     seen = prediction.pixels[Observation.OBSERVED]
@@ -123,5 +127,28 @@ def tail(
         "observed_m2": round(seen * pixel_m2, 2),
         "unseen_m2": round((total - seen) * pixel_m2, 2),
         "changed_m2": round(float(frame["area_m2"].sum()), 2),
+        "unreadable": _unreadable(prediction, pixel_m2),
         "seconds": seconds,
+        "engine": prediction.engine | _pace(total, prediction, seconds),
+    }
+
+
+def _unreadable(prediction: Prediction, pixel_m2: float) -> dict[str, Any] | None:
+    """What could not be decoded; None where everything could."""
+    pixels = prediction.pixels[Observation.UNREADABLE]
+    if not pixels:
+        return None
+    share = pixels / sum(prediction.pixels.values())
+    return {"blocks": prediction.spoiled, "m2": round(pixels * pixel_m2, 2), "share": round(share, 6)}
+
+
+def _pace(total: int, prediction: Prediction, seconds: dict[str, float]) -> dict[str, Any]:
+    """Megapixels, their rates (a second), and peak memory. Windows of an earlier run took no time of this one."""
+    mega = total / 1e6
+    looked = mega * (1 - prediction.engine["resumed_windows"] / prediction.engine["windows"])
+    return {
+        "megapixels": round(mega, 3),
+        "detect_mpx_per_s": round(looked / max(seconds["detect"], 1e-3), 3),
+        "total_mpx_per_s": round(looked / max(sum(seconds.values()), 1e-3), 3),
+        "peak_rss_mib": peak_rss_mib(),
     }

@@ -1,60 +1,77 @@
 """A systematic sample of a pair's observed pixels: what a detector learns a scene's statistics from.
 
-Pixels are chosen by their place in the grid, every n-th row and column, and kept in the grid's order, so
-the sample, and all that follows from it, does not depend on the windows it was read in.
+Pixels are chosen by their place in the grid, every n-th row and column of blocks spread evenly over it, and kept in
+the blocks' order, so the sample, and all that follows from it, does not depend on the windows that come after.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.raster import BLOCK
 from imagery.reader import Block
-from imagery.tiling import PaddedWindow
+from imagery.tiling import PaddedWindow, padded
 
 MOST_PIXELS = 1 << 20
 """Pixels kept at most: four bands of two dates at 4 bytes make 32 MiB."""
+MOST_BLOCKS = 100
+"""Blocks read at most: all of a scene of 26 Mpx, 2 % of a county's at 40,000 pixels a side."""
 
-Prepare = Callable[[Block], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Float = NDArray[np.float32]
+Prepare = Callable[[Block], tuple[Float, Float]]
 
 
 @dataclass(frozen=True)
 class Sample:
     """`before` and `after`: (bands, pixels), float32, observed on both dates. `step`: every n-th pixel."""
 
-    before: NDArray[np.float32]
-    after: NDArray[np.float32]
+    before: Float
+    after: Float
     step: int
 
 
-def sample_step(width: int, height: int, most: int = MOST_PIXELS) -> int:
+def sample_blocks(width: int, height: int, margin: int) -> tuple[list[PaddedWindow], int]:
+    """The blocks to read, and every which pixel to take of them."""
+    down, across = -(-height // BLOCK), -(-width // BLOCK)
+    apart = 1
+    while -(-down // apart) * -(-across // apart) > MOST_BLOCKS:
+        apart += 1
+    # From the middle of the first gap on: neither border has more of them.
+    rows, columns = (range(apart // 2, count, apart) for count in (down, across))
+    places = [padded(width, height, c * BLOCK, r * BLOCK, BLOCK, margin) for r in rows for c in columns]
+    if apart == 1:
+        return places, sample_step(width, height)
+    return places, sample_step(BLOCK * len(columns), BLOCK * len(rows))
+
+
+def sample_step(width: int, height: int, most: int | None = None) -> int:
     """The smallest step that keeps at most `most` pixels."""
+    most = MOST_PIXELS if most is None else most
     step = max(1, math.isqrt(width * height // most))
     while -(-width // step) * -(-height // step) > most:
         step += 1
     return step
 
 
-def draw(
-    blocks: Iterator[tuple[PaddedWindow, Block]], width: int, height: int, bands: int, prepare: Prepare
-) -> Sample:
-    """The sample of blocks that cover a grid of width × height once."""
-    step = sample_step(width, height)
-    rows, columns = -(-height // step), -(-width // step)
-    values = np.zeros((2 * bands, rows, columns), dtype=np.float32)
-    observed = np.zeros((rows, columns), dtype=bool)
-    for padded, block in blocks:
-        inner = padded.inner
-        r0, c0 = -(-inner.row_off // step), -(-inner.col_off // step)
-        first_row, first_column = (r0 * step - padded.outer.row_off, c0 * step - padded.outer.col_off)
-        last_row = inner.row_off + inner.height - padded.outer.row_off
-        last_column = inner.col_off + inner.width - padded.outer.col_off
-        take = (slice(first_row, last_row, step), slice(first_column, last_column, step))
+def draw(blocks: Iterable[tuple[PaddedWindow, Block]], step: int, bands: int, prepare: Prepare) -> Sample:
+    """Every `step`-th row and column of the grid, as far as the blocks hold them."""
+    none = np.zeros((bands, 0), dtype=np.float32)
+    befores, afters = [none], [none]
+    for place, block in blocks:
+        inner, outer = place.inner, place.outer
+        take = tuple(
+            slice(-(-begin // step) * step - origin, begin + size - origin, step)
+            for begin, size, origin in (
+                (inner.row_off, inner.height, outer.row_off),
+                (inner.col_off, inner.width, outer.col_off),
+            )
+        )
         seen = block.observation[take] == 0
-        here = (slice(r0, r0 + seen.shape[0]), slice(c0, c0 + seen.shape[1]))
-        before, after = prepare(block)
-        values[:bands, *here], values[bands:, *here] = before[:, *take], after[:, *take]
-        observed[here] = seen
-    return Sample(values[:bands, observed], values[bands:, observed], step)
+        if seen.any():
+            before, after = prepare(block)
+            befores.append(before[:, *take][:, seen])
+            afters.append(after[:, *take][:, seen])
+    return Sample(np.concatenate(befores, axis=1), np.concatenate(afters, axis=1), step)

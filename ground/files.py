@@ -1,6 +1,7 @@
 """Files that are whole or absent: written beside their place and renamed; hashed; disk faults named."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -17,6 +18,9 @@ CHUNK = 1 << 20
 
 STAGING = ".partial-"
 """How the name of every staging folder begins."""
+
+LOCK = ".lock"
+"""File in a folder of unfinished work that the process at work in it holds."""
 
 _ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -108,3 +112,61 @@ def written_beside(final: Path) -> Iterator[Path]:
     with staging_folder(final.parent) as staging:
         yield staging / final.name
         os.replace(staging / final.name, final)
+
+
+@contextmanager
+def unfinished_folder(folder: Path, key: str, keep: Callable[[Path], bool]) -> Iterator[Path]:
+    """A hidden folder inside `folder` for work that a later run with the same key goes on with.
+
+    It is removed when the block succeeds, with what other runs left behind; when it fails or is killed, it stays
+    if `keep` says that something in it is worth going on with.
+
+    Raises:
+        BadInput: another process is at work in it.
+    """
+    work = folder / f"{STAGING}{key}"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = os.open(work / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    done = False
+    try:
+        if not _locked(lock):
+            done = True
+            raise BadInput(f"{folder}: another run is at work there on the same scenes; wait for it to end")
+        yield work
+        done = True
+        shutil.rmtree(work, ignore_errors=True)
+        for other in folder.glob(f"{STAGING}*"):
+            _remove_abandoned(other)
+    except OSError as error:
+        if isinstance(error, TiankanError) or error.errno not in _ENDS_OF_SPACE:
+            raise
+        raise cannot_write(folder, error) from error
+    finally:
+        if not done and not keep(work):
+            shutil.rmtree(work, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether nobody else holds the lock; a process that dies lets go of it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove_abandoned(work: Path) -> None:
+    """Removes a folder of unfinished work that nobody is at work in."""
+    try:
+        lock = os.open(work / LOCK, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        if _locked(lock):
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        os.close(lock)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 BLOCK = 512
 """Side of a stored block: every GeoTIFF that we write, and the window sizes that suit it."""
 
-COG_OPTIONS = {"compress": "ZSTD", "blocksize": BLOCK, "predictor": "STANDARD", "num_threads": "ALL_CPUS"}
+COG_OPTIONS = {
+    "compress": "ZSTD", "level": 1, "blocksize": BLOCK, "predictor": "STANDARD", "num_threads": "ALL_CPUS",
+}  # fmt: skip
+"""Level 1 packs almost as well as 9 and several times as fast."""
 TILED = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
 
 SPOT, SPOTS = 64, 4
@@ -56,7 +59,8 @@ def opened(href: str) -> Iterator[DatasetReader]:
             raise BadInput(f"{href}: is a folder; give the path of one raster or STAC Item in it")
         raise BadInput(f"{href}: there is no such file; check the path")
     try:
-        with _opened_quietly(href) as source:
+        # Not the dataset's own context, which may only be left in the thread that entered it.
+        with closing(_opened_quietly(href)) as source:
             yield source
     except GDAL_ERRORS as error:
         raise unreadable(href, error) from error

@@ -6,22 +6,16 @@ from typing import Any
 
 import numpy as np
 import rasterio.features
-import shapely
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ground.crs import to_crs
 from imagery import sensors
-from imagery.pairing import offset_in
-from imagery.raster import GDAL_ERRORS, grid_of, mask_band, opened, unreadable
+from imagery.blocks import REMEMBERED_BYTES, BandFile
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
-from imagery.warping import warped
 
 Float = NDArray[np.float32]
 Codes = NDArray[np.uint8]
 
-SAME_DIGITS = 1e-6
 BEYOND_MEASURE = 1e30
 """No sensor measures this: the largest float numbers are nodata, in many files without saying so."""
 
@@ -35,56 +29,6 @@ class Block:
     observation: Codes
 
 
-class _File:
-    """Bands of one open file of a scene, read on a grid that may not be its own."""
-
-    def __init__(
-        self, stack: ExitStack, href: str, indexes: list[int], grid: Grid, nodata: float | None, smooth: bool
-    ) -> None:
-        source: DatasetReader = stack.enter_context(opened(href))
-        own = grid_of(source, href)
-        self.href, self.dtype, self.indexes = href, source.dtypes[indexes[0] - 1], indexes
-        self.nodata = source.nodata if source.nodata is not None else nodata
-        self.offset = offset_in(grid, own)
-        self.footprint: Any = None
-        self.dataset: Any = source
-        self.mask = mask_band(source)
-        if self.offset is None:
-            self.footprint = to_crs([shapely.Polygon(own.outline())], own.crs, grid.crs, href)[0]
-            self.dataset = warped(stack, source, indexes, own, grid, self.nodata, smooth)
-            count = len(indexes)
-            self.indexes = list(range(1, count + 1))
-            self.mask = count + 1 if self.dataset.count > count else None
-
-    def read(self, window: Window) -> tuple[Any, NDArray[np.bool_]]:
-        """Raw values (bands, rows, columns), and where this file recorded something."""
-        column, row = self.offset or (0, 0)
-        there = Window(window.col_off + column, window.row_off + row, window.width, window.height)
-        try:
-            values = self.dataset.read(self.indexes, window=there)
-            recorded = self._mask(there)
-        except GDAL_ERRORS as error:
-            # Said here, for the scenes are open one inside the other: the innermost would be blamed.
-            raise unreadable(self.href, error) from error
-        if self.nodata is not None and not np.isnan(self.nodata):
-            missing = _is(values, self.nodata)
-            recorded &= ~(missing.all(axis=0) if self.nodata == 0 else missing.any(axis=0))
-        return values, recorded
-
-    def _mask(self, there: Window) -> NDArray[np.bool_]:
-        if self.mask is None:
-            return np.ones((there.height, there.width), dtype=bool)
-        read = self.dataset.read if self.mask else self.dataset.read_masks
-        return np.asarray(read(self.mask or 1, window=there) > 0)
-
-
-def _is(values: Any, nodata: float) -> NDArray[np.bool_]:
-    """Where values are the nodata value, which float files may carry in other digits than the header."""
-    if values.dtype.kind == "f" and nodata:
-        return np.asarray(np.abs(values / values.dtype.type(nodata) - 1) < SAME_DIGITS)
-    return np.asarray(values == nodata)
-
-
 class SceneReader:
     """A scene open on a grid; use as a context manager. `refs` are the bands that `read` gives, in order."""
 
@@ -92,17 +36,21 @@ class SceneReader:
         self.scene, self.grid, self.refs = scene, grid, refs
         self.sensor = sensors.sensor(scene.sensor, scene.source)
         self._stack = ExitStack()
-        self._files: dict[str, _File] = {}
-        self._mask: _File | None = None
+        self._files: dict[str, BandFile] = {}
+        self._mask: BandFile | None = None
 
     def __enter__(self) -> "SceneReader":
         with ExitStack() as stack:
-            for href in dict.fromkeys(ref.href for ref in self.refs):
+            hrefs = list(dict.fromkeys(ref.href for ref in self.refs))
+            most = REMEMBERED_BYTES // len(hrefs)
+            for href in hrefs:
                 indexes = [ref.index for ref in self.refs if ref.href == href]
                 nodata = self.sensor.nodata
-                self._files[href] = _File(stack, href, indexes, self.grid, nodata, smooth=True)
+                file = BandFile(href, indexes, self.grid, nodata, smooth=True, most_bytes=most)
+                self._files[href] = stack.enter_context(file)
             if mask := self.scene.mask:
-                self._mask = _File(stack, mask.href, [mask.index], self.grid, None, smooth=False)
+                quality = BandFile(mask.href, [mask.index], self.grid, None, smooth=False)
+                self._mask = stack.enter_context(quality)
             self._stack = stack.pop_all()
         return self
 
@@ -116,20 +64,40 @@ class SceneReader:
         """
         shape = (len(self.refs), window.height, window.width)
         values = np.empty(shape, dtype=np.float32)
-        recorded = np.ones(shape[1:], dtype=bool)
+        codes = np.zeros(shape[1:], dtype=np.uint8)
         for href, file in self._files.items():
             places = [i for i, ref in enumerate(self.refs) if ref.href == href]
-            raw, seen = file.read(window)
-            values[places] = self._reflectance(raw, file.dtype)
-            recorded &= seen
-        # Not for NaN either.
-        recorded &= (np.abs(values) < BEYOND_MEASURE).all(axis=0)
-        codes = np.where(recorded, Observation.OBSERVED, Observation.NODATA).astype(np.uint8)
+            pixels = file.read(window)
+            values[places] = self._reflectance(pixels.values, file.dtype)
+            codes[~pixels.recorded & (codes == Observation.OBSERVED)] = Observation.NODATA
+            self._mark_saturated(codes, pixels.values)
+            if pixels.spoiled is not None:
+                codes[pixels.spoiled] = Observation.UNREADABLE
+            if np.dtype(file.dtype).kind == "f":
+                # Not for NaN either.
+                sane = (np.abs(values[places]) < BEYOND_MEASURE).all(axis=0)
+                codes[~sane & (codes == Observation.OBSERVED)] = Observation.NODATA
         self._mark_outside(codes, window)
         self._mark_quality(codes, window)
-        if hide_unseen:
+        if hide_unseen and codes.any():
             values[:, codes != Observation.OBSERVED] = 0
         return values, codes
+
+    @property
+    def spoiled(self) -> dict[str, int]:
+        """Blocks that could not be decoded so far, by file."""
+        files = [*self._files.values(), *([self._mask] if self._mask else [])]
+        return {file.href: len(file.spoiled) for file in files if file.spoiled}
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """What a decoded pixel takes in memory."""
+        return sum(file.bytes_per_pixel for file in self._files.values())
+
+    def _mark_saturated(self, codes: Codes, raw: Any) -> None:
+        if self.sensor.saturated is not None and raw.dtype == self.sensor.dtype:
+            full = (raw >= self.sensor.saturated).any(axis=0)
+            codes[full & (codes == Observation.OBSERVED)] = Observation.SATURATED
 
     def _reflectance(self, raw: Any, dtype: str) -> Float:
         with np.errstate(over="ignore"):
@@ -154,10 +122,12 @@ class SceneReader:
         entry = self.sensor.mask
         if self._mask is None or entry is None or self.scene.mask is None:
             return
-        raw, recorded = self._mask.read(window)
-        quality = np.where(recorded, raw[0], 0)
+        said = self._mask.read(window)
+        quality = np.where(said.recorded, said.values[0], 0)
         # Where nobody said whether there was a cloud, nothing was seen.
-        codes[(codes == Observation.OBSERVED) & ~recorded] = Observation.NODATA
+        codes[(codes == Observation.OBSERVED) & ~said.recorded] = Observation.NODATA
+        if said.spoiled is not None:
+            codes[said.spoiled] = Observation.UNREADABLE
         free = codes == Observation.OBSERVED
         for value, reason in entry.codes.items():
             codes[free & (quality == value)] = Observation[reason.upper()]
@@ -182,6 +152,16 @@ class PairReader:
 
     def __exit__(self, *fault: Any) -> bool | None:
         return self._stack.__exit__(*fault)
+
+    @property
+    def spoiled(self) -> dict[str, int]:
+        """Blocks that could not be decoded so far, by file."""
+        return self._before.spoiled | self._after.spoiled
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """What a decoded pixel of the scene that takes more of it takes in memory."""
+        return max(self._before.bytes_per_pixel, self._after.bytes_per_pixel)
 
     def read(self, window: Window) -> Block:
         """One window; a pixel is observed when both dates saw it, else it has the first date's reason."""

@@ -23,6 +23,10 @@ class Observation(IntEnum):
     SHADOW = 4
     SNOW = 5
     SATURATED = 6
+    MISALIGNED = 7
+    """The two dates show this ground at places too far apart to be compared."""
+    UNREADABLE = 8
+    """The file could not be decoded here."""
 
 
 STRETCHED = 0.01

@@ -55,6 +55,7 @@ class Sensor(Strict):
     offset: float = 0.0
     offsets: list[DatedOffset] = []
     nodata: float | None = None
+    saturated: float | None = None
     min_mapping_unit_m2: float = Field(gt=0)
     mask: QualityMask | None = None
 

@@ -21,15 +21,20 @@ class PaddedWindow:
         return slice(top, top + self.inner.height), slice(left, left + self.inner.width)
 
 
+def padded(width: int, height: int, column: int, row: int, size: int, margin: int) -> PaddedWindow:
+    """The window of `size` pixels at (column, row) of a grid, with `margin` pixels on every side that has them."""
+    inner = Window(column, row, min(size, width - column), min(size, height - row))
+    left, top = max(0, column - margin), max(0, row - margin)
+    right = min(width, column + inner.width + margin)
+    bottom = min(height, row + inner.height + margin)
+    return PaddedWindow(inner, Window(left, top, right - left, bottom - top))
+
+
 def windows(width: int, height: int, size: int, margin: int = 0) -> Iterator[PaddedWindow]:
     """Windows of `size` pixels, row by row, with `margin` pixels of context on every side that has them."""
     for row in range(0, height, size):
         for column in range(0, width, size):
-            inner = Window(column, row, min(size, width - column), min(size, height - row))
-            left, top = max(0, column - margin), max(0, row - margin)
-            right = min(width, column + inner.width + margin)
-            bottom = min(height, row + inner.height + margin)
-            yield PaddedWindow(inner, Window(left, top, right - left, bottom - top))
+            yield padded(width, height, column, row, size, margin)
 
 
 def count_windows(width: int, height: int, size: int) -> int:

@@ -1,6 +1,6 @@
 """Bands of a file resampled to another grid; what was not recorded stays apart from what is zero."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -27,20 +27,22 @@ def warped(
     A band more, alpha, says what was recorded, unless `nodata` is a value other than 0: then each band
     keeps that value by itself.
     """
-    plain = stack.enter_context(
-        stack.enter_context(MemoryFile(_bands_only(source, indexes, own).encode(), ext=".vrt")).open()
-    )
+    file = stack.enter_context(closing(MemoryFile(_bands_only(source, indexes, own).encode(), ext=".vrt")))
+    plain = stack.enter_context(closing(file.open()))
     there, here = shiftable(own.crs, grid.crs, source.name)
+    # Not their own contexts, which may only be left in the thread that entered them.
     return stack.enter_context(
-        WarpedVRT(
-            plain,
-            src_crs=rasterio_crs(there),
-            crs=rasterio_crs(here),
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.bilinear if smooth else Resampling.nearest,
-            **_validity(source, nodata),
+        closing(
+            WarpedVRT(
+                plain,
+                src_crs=rasterio_crs(there),
+                crs=rasterio_crs(here),
+                transform=grid.transform,
+                width=grid.width,
+                height=grid.height,
+                resampling=Resampling.bilinear if smooth else Resampling.nearest,
+                **_validity(source, nodata),
+            )
         )
     )
 

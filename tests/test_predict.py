@@ -17,14 +17,13 @@ from rasterio.windows import Window
 
 from detection.detectors import DETECTORS, choose
 from detection.predict import Prediction, predict, to_bytes
-from detection.sample import draw, sample_step
+from detection.sample import draw, sample_blocks, sample_step
 from ground.errors import BadInput, CannotWrite
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
 from imagery.raster import to_cog, writing
 from imagery.reader import PairReader
 from imagery.scene import Grid, Observation, ScenePair
-from imagery.tiling import windows
 
 ROOT = Path(__file__).parent.parent
 Raster = Callable[..., Path]
@@ -59,8 +58,14 @@ def mapped(pair: ScenePair, detector: str, target: Path) -> tuple[Prediction, An
         return prediction, made.read()
 
 
+def in_folder(folder: Path) -> Path:
+    """A folder of work, as `detect` makes one for each run."""
+    folder.mkdir()
+    return folder / "change.tif"
+
+
 def test_a_change_map_by_the_book(pair: Callable[..., ScenePair], tmp_path: Path) -> None:
-    target = tmp_path / "change.tif"
+    target = in_folder(tmp_path / "work")
     prediction, (probability, codes) = mapped(pair(4), "irmad", target)
     expected = np.zeros((70, 90), np.uint8)
     expected[:8, :9] = expected[60] = Observation.NODATA
@@ -84,9 +89,11 @@ def test_a_change_map_by_the_book(pair: Callable[..., ScenePair], tmp_path: Path
         assert made.tags()["MADE_BY"] == "a test"
         assert made.descriptions == ("change probability × 254", "observation code")
         codes_said = {key: value for key, value in made.tags(2).items() if key.startswith("CODE_")}
-    names = ["observed", "nodata", "outside", "cloud", "shadow", "snow", "saturated"]
+    names = [
+        "observed", "nodata", "outside", "cloud", "shadow", "snow", "saturated", "misaligned", "unreadable",
+    ]  # fmt: skip
     assert codes_said == {f"CODE_{i}": name for i, name in enumerate(names)}
-    assert [path.name for path in tmp_path.glob("*change*")] == ["change.tif"]
+    assert prediction.spoiled == {}
 
 
 @pytest.mark.parametrize(
@@ -99,30 +106,41 @@ def test_the_map_does_not_depend_on_the_windows(
     made = []
     for size in (1024, 64, 17):
         monkeypatch.setattr("detection.predict.WINDOW", size)
-        made.append(mapped(scenes, detector, tmp_path / f"{size}.tif"))
+        made.append(mapped(scenes, detector, in_folder(tmp_path / str(size))))
     for prediction, values in made[1:]:
-        assert prediction == made[0][0]
+        assert (prediction.parameters, prediction.pixels) == (made[0][0].parameters, made[0][0].pixels)
         assert np.array_equal(values, made[0][1])
 
 
 @pytest.mark.parametrize("radius", [0, 3])
 @pytest.mark.parametrize("most", [6300, 1000, 50])
-def test_the_sample_is_every_nth_pixel_whatever_the_windows(
+def test_the_sample_is_every_nth_pixel_of_every_block(
     pair: Callable[..., ScenePair], monkeypatch: Any, most: int, radius: int
 ) -> None:
     scenes = pair(2)
     monkeypatch.setattr("detection.sample.MOST_PIXELS", most)
-    step = sample_step(90, 70, most)
-    monkeypatch.setattr("detection.sample.sample_step", lambda *_: step)
+    monkeypatch.setattr("detection.sample.BLOCK", 32)
+    places, step = sample_blocks(90, 70, radius)
+    assert (len(places), step) == (9, sample_step(90, 70, most))
     with PairReader(scenes) as reader:
         whole = reader.read(Window(0, 0, 90, 70))
         seen = whole.observation[::step, ::step] == 0
-        for size in (1000, 32, 7):
-            cut = ((p, reader.read(p.outer)) for p in windows(90, 70, size, radius))
-            sample = draw(cut, 90, 70, 2, lambda block: (block.before, block.after))
-            assert sample.step == step
-            assert np.array_equal(sample.before, whole.before[:, ::step, ::step][:, seen])
-            assert np.array_equal(sample.after, whole.after[:, ::step, ::step][:, seen])
+        cut = ((p, reader.read(p.outer)) for p in places)
+        sample = draw(cut, step, 2, lambda block: (block.before, block.after))
+    assert sample.step == step
+    for drawn, whole_date in ((sample.before, whole.before), (sample.after, whole.after)):
+        assert sorted(drawn.T.tolist()) == sorted(whole_date[:, ::step, ::step][:, seen].T.tolist())
+
+
+def test_a_county_is_sampled_by_blocks_spread_evenly(monkeypatch: Any) -> None:
+    monkeypatch.setattr("detection.sample.MOST_BLOCKS", 9)
+    # 8 × 16 blocks: every fourth row and column leaves 2 × 4, every third 3 × 6.
+    places, step = sample_blocks(16 * 512, 8 * 512 - 7, 4)
+    assert [(p.inner.col_off // 512, p.inner.row_off // 512) for p in places] == [
+        (column, row) for row in (2, 6) for column in (2, 6, 10, 14)
+    ]
+    # 1,024 × 2,048 pixels of blocks: every second row and column keeps half a million.
+    assert step == 2
 
 
 @given(width=st.integers(1, 5000), height=st.integers(1, 5000), most=st.integers(1, 1 << 20))
@@ -173,7 +191,7 @@ def test_a_scene_too_small_to_learn_from_is_an_error(
 def test_the_smallest_scene_of_all_that_can_be_compared(raster: Raster, tmp_path: Path) -> None:
     path = raster("a.tif", np.arange(40, dtype="uint16").reshape(1, 1, 40) + 1)
     pair = make_pair(open_scene(path), open_scene(path))
-    _, (probability, _) = mapped(pair, "cva", tmp_path / "change.tif")
+    _, (probability, _) = mapped(pair, "cva", in_folder(tmp_path / "work"))
     assert (probability.shape, int(probability.max())) == ((1, 40), 0)
 
 

@@ -1,0 +1,199 @@
+"""Two scenes → change map, polygons of change and run.json, whole or not at all; a killed run can be gone on with."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+
+from detection import changes as change_frame
+from detection import record
+from detection.canvas import JOURNAL
+from detection.detectors import Choice, choose
+from detection.greenness import classes, ndvi_change
+from detection.inputs import given
+from detection.plan import Handles
+from detection.polygons import Outlines, outlines
+from detection.predict import predict
+from ground.clock import Clock
+from ground.errors import BadInput
+from ground.files import short_hash, unfinished_folder
+from imagery.catalog import open_scene
+from imagery.pairing import make_pair
+from imagery.scene import ScenePair
+from imagery.sensors import sensor
+
+MADE = ("change.tif", "changes.gpkg", "changes.parquet", "run.json")
+"""What `detect` writes; run.json last, so that where it lies the others are whole."""
+
+Advance = Callable[[str, int, int], None]
+"""Told (step, done, total) as work goes on."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """No progress shown."""
+    del step, done, total
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectOptions:
+    """How to look for change. A sensor or date given here outranks what the file says."""
+
+    detector: str = "auto"
+    weights: str | None = None
+    threshold: float | None = None
+    grow: float | None = None
+    """Probability down to which a change spreads around what reaches the threshold; None: the threshold."""
+    max_false_clues: float | None = None
+    smallest_m2: float | None = None
+    before_sensor: str | None = None
+    after_sensor: str | None = None
+    before_date: str | None = None
+    after_date: str | None = None
+    handles: Handles = field(default_factory=Handles)
+
+
+def detect(
+    before: Path, after: Path, out: Path, options: DetectOptions, advance: Advance = silent
+) -> dict[str, Any]:
+    """Two scenes → change.tif, changes.gpkg, changes.parquet and run.json in `out`; returns run.json.
+
+    Blocks that cannot be decoded are unseen, and run.json counts them by file under `unreadable`.
+
+    Raises:
+        BadInput: the scenes cannot be compared, or changed while they were read; the sentence says why.
+        CannotWrite, OutOfMemory: what was done is kept for the next run.
+    """
+    clock = Clock()
+    _check(options)
+    with clock.step("open"):
+        pair = make_pair(
+            open_scene(before, options.before_sensor, options.before_date),
+            open_scene(after, options.after_sensor, options.after_date),
+        )
+        choice = _choice(pair, options)
+    _spare_inputs(pair, out)
+    with clock.step("hash"):
+        inputs = given({*pair.before.files, *pair.after.files})
+    run = _head(pair, inputs.sha256, choice, options)
+    made_by = record.made_by(run)
+    with unfinished_folder(out, _key(pair, choice, options), _worth_keeping) as work:
+        inputs.same_as_in(work)
+        prediction = predict(pair, choice, work / MADE[0], made_by, advance, options.handles, clock)
+        with clock.step("polygons"):
+            found = outlines(
+                work / MADE[0],
+                threshold=choice.threshold,
+                smallest_m2=run["parameters"]["min_mapping_unit_m2"],
+                grow=options.grow,
+            )
+        with clock.step("classify"):
+            frame = _change_frame(pair, found, run["pair_id"], advance)
+        change_frame.write(frame, work / MADE[1], made_by)
+        change_frame.write_parquet(frame, work / MADE[2], made_by)
+        inputs.still_the_same()
+        run |= record.tail(pair, frame, prediction, clock.seconds)
+        (work / MADE[-1]).write_text(json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        # An older run.json must not stand beside newer files, even if we are stopped between two renames.
+        (out / MADE[-1]).unlink(missing_ok=True)
+        for name in MADE:
+            os.replace(work / name, out / name)
+    return run
+
+
+def _choice(pair: ScenePair, options: DetectOptions) -> Choice:
+    choice = choose(
+        options.detector,
+        pair.names,
+        pair.grid.gsd_m,
+        pair.after.source,
+        options.weights,
+        options.max_false_clues,
+    )
+    return choice if options.threshold is None else replace(choice, threshold=options.threshold)
+
+
+def _key(pair: ScenePair, choice: Choice, options: DetectOptions) -> str:
+    """The same for runs whose change maps would be the same, as long as the files are."""
+    scenes = [
+        repr((scene.files, scene.bands, scene.sensor, scene.acquired_utc))
+        for scene in (pair.before, pair.after)
+    ]
+    looking = repr(
+        (choice.detector, choice.weights, choice.threshold, options.handles.window, options.handles.device)
+    )
+    return short_hash(*scenes, looking, json.dumps(record.versions(), sort_keys=True))
+
+
+def _worth_keeping(work: Path) -> bool:
+    """Whether a run came so far that the next one should go on with it."""
+    journal = work / JOURNAL
+    return journal.is_file() and journal.stat().st_size > 0
+
+
+def _head(pair: ScenePair, hashes: dict[str, str], choice: Choice, options: DetectOptions) -> dict[str, Any]:
+    return record.head(
+        pair,
+        hashes,
+        choice=choice,
+        asked=options.detector,
+        max_false_clues=options.max_false_clues,
+        smallest_m2=_smallest_m2(pair) if options.smallest_m2 is None else options.smallest_m2,
+        window=options.handles.window,
+        grow=options.grow,
+    )
+
+
+def _check(options: DetectOptions) -> None:
+    if options.smallest_m2 is not None and not math.isfinite(options.smallest_m2):
+        raise BadInput(
+            f"--min-area: {options.smallest_m2} is not a number of square meters; write for example 400"
+        )
+    for name, value in (("--threshold", options.threshold), ("--grow", options.grow)):
+        if value is not None and not 0 < value <= 1:
+            raise BadInput(f"{name}: {value} is not within 0 and 1; leave it out for the detector's own")
+    if options.threshold is not None and options.max_false_clues is not None:
+        raise BadInput("--max-false-clues: sets the threshold; leave out --threshold")
+
+
+def _spare_inputs(pair: ScenePair, out: Path) -> None:
+    """Refuses to write a result over one of the scenes it is made of."""
+    results = {(out / name).resolve() for name in MADE}
+    for scene in (pair.before, pair.after):
+        for file in (scene.source, *scene.files):
+            if Path(file).resolve() in results:
+                raise BadInput(f"--out: {file} is a scene and would be overwritten; choose another folder")
+
+
+def _smallest_m2(pair: ScenePair) -> float:
+    """The larger of the two sensors' minimum mapping units on the pair's grid."""
+    kinds = (sensor(scene.sensor, scene.source) for scene in (pair.before, pair.after))
+    return max(kind.smallest_change_m2(pair.grid.gsd_m) for kind in kinds)
+
+
+def _change_frame(pair: ScenePair, found: Outlines, pair_id: str, advance: Advance) -> gpd.GeoDataFrame:
+    greenness = ndvi_change(pair, found.polygons, advance)
+    return change_frame.make(
+        found.polygons,
+        found.grid.crs,
+        pair_id=pair_id,
+        before=pair.before.acquired_utc,
+        after=pair.after.acquired_utc,
+        probability=found.probability,
+        ndvi_change=greenness,
+        change_class=_classes(found, greenness),
+    )
+
+
+def _classes(found: Outlines, greenness: NDArray[np.float64]) -> NDArray[Any]:
+    """What a network of buildings says outranks what greenness says; a line outranks both."""
+    named = classes(greenness)
+    if found.direction is not None:
+        named = np.where(found.direction > 0, "building_appeared", "building_disappeared")
+    return np.where(found.is_linear, "linear", named)

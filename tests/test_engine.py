@@ -1,0 +1,260 @@
+"""A run killed at any moment and gone on with; files that spoil; handles; what is planned and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import CRS
+from rasterio.transform import from_origin
+
+from detection.plan import MIB, Handles, Needs, bytes_of, memory_bytes, plan
+from detection.workers import OutOfMemory, each
+from ground.errors import BadInput
+from ground.files import sha256
+from imagery.scene import Grid, Observation
+from pipeline import DetectOptions, detect
+
+ROOT = Path(__file__).parent.parent
+HANDLES = Handles(window=512, workers=2)
+NEEDS = Needs(window=2048, margin=512, step=64, bytes_per_pixel=300, alone=True)
+
+
+def grid(width: int, height: int) -> Grid:
+    return Grid(CRS.from_epsg(32649), from_origin(600_000, 4_200_000, 10, 10), width, height)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, noisy_pair: Callable[..., Any]) -> tuple[Path, Path]:
+    """Three bands of 1,100 × 1,300 pixels in blocks of 256, with two planted changes, one across four windows."""
+    before, after = noisy_pair(3, 1100, 1300)
+    after[:, 480:540, 490:560] += 2000
+    after[:, 900:920, 100:150] += 2000
+    paths = []
+    for name, values in (("before", before), ("after", after)):
+        paths.append(tmp_path / f"{name}.tif")
+        with rasterio.open(
+            paths[-1], "w", driver="GTiff", width=1300, height=1100, count=3, dtype="uint16", crs="EPSG:32649",
+            transform=from_origin(6e5, 4.2e6, 10, 10), compress="DEFLATE", tiled=True, blockxsize=256, blockysize=256,
+        ) as sink:  # fmt: skip
+            sink.write(values.clip(0, 65_000).astype("uint16"))
+    return paths[0], paths[1]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline import DetectOptions, Handles, detect
+before, after, out, step, done = sys.argv[1:]
+def advance(name, at, total):
+    if name == step and at >= int(done):
+        os.kill(os.getpid(), signal.SIGKILL)
+detect(Path(before), Path(after), Path(out), DetectOptions(handles=Handles(window=512, workers=1)), advance)
+"""
+RESULTS = ("change.tif", "changes.gpkg", "changes.parquet")
+
+
+def killed(pair: tuple[Path, Path], out: Path, step: str, done: int) -> None:
+    words = [sys.executable, "-c", KILLED, *map(str, pair), str(out), step, str(done)]
+    assert subprocess.run(words, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert not any((out / name).exists() for name in RESULTS)
+
+
+@pytest.mark.parametrize(("step", "done", "resumed"), [("learn", 1, 0), ("detect", 1, 1), ("detect", 5, 5)])
+def test_a_killed_run_is_gone_on_with_and_comes_to_the_same_bytes(
+    pair: tuple[Path, Path], tmp_path: Path, step: str, done: int, resumed: int
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run = detect(*pair, whole, DetectOptions(handles=HANDLES))
+    killed(pair, out, step, done)
+    again = detect(*pair, out, DetectOptions(handles=HANDLES))
+    # Of nine windows; more may have been whole than the main thread had been told.
+    assert resumed <= again["engine"]["resumed_windows"] <= 9
+    assert again["counts"] == run["counts"] and run["counts"]["changes"] >= 2
+    for name in RESULTS:
+        assert sha256(out / name) == sha256(whole / name)
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.iterdir())
+
+
+def test_a_window_that_is_not_what_the_journal_says_is_made_again(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    detect(*pair, whole, DetectOptions(handles=HANDLES))
+    killed(pair, out, "detect", 9)
+    (work,) = out.glob(".partial-*")
+    flat = bytearray((work / "change.bin").read_bytes())
+    flat[600 * 1300 + 600] ^= 1
+    (work / "change.bin").write_bytes(flat)
+    with (work / "journal.jsonl").open("a") as journal:
+        journal.write('{"at": [0, 0], "sha2')
+    assert detect(*pair, out, DetectOptions(handles=HANDLES))["engine"]["resumed_windows"] == 8
+    assert all(sha256(out / name) == sha256(whole / name) for name in RESULTS)
+
+
+def test_a_scene_changed_since_is_named_and_nothing_is_lost(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    killed(pair, tmp_path / "out", "detect", 5)
+    old = pair[1].read_bytes()
+    with rasterio.open(pair[1], "r+") as sink:
+        sink.write(sink.read(1) + 1, 1)
+    with pytest.raises(
+        BadInput, match=r"after\.tif: was changed since the run in .* put the old file back to go on"
+    ):
+        detect(*pair, tmp_path / "out", DetectOptions(handles=HANDLES))
+    pair[1].write_bytes(old)
+    assert detect(*pair, tmp_path / "out", DetectOptions(handles=HANDLES))["engine"]["resumed_windows"] >= 5
+
+
+def test_a_scene_changed_while_it_is_read_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    def advance(step: str, done: int, total: int) -> None:
+        if (step, done) == ("detect", total):
+            os.utime(pair[0], ns=(1, 1))
+
+    with pytest.raises(BadInput, match=r"before\.tif: was changed while it was read; run again"):
+        detect(*pair, tmp_path / "out", DetectOptions(), advance)
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_two_runs_in_one_folder_do_not_meet(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    out, said = tmp_path / "out", ""
+
+    def advance(step: str, done: int, _total: int) -> None:
+        nonlocal said
+        if (step, done) == ("detect", 1):
+            with pytest.raises(BadInput) as caught:
+                detect(*pair, out, DetectOptions(handles=HANDLES))
+            said = str(caught.value)
+
+    detect(*pair, out, DetectOptions(handles=HANDLES), advance)
+    assert "another run is at work there on the same scenes; wait for it to end" in said
+
+
+@pytest.mark.parametrize(("block", "at"), [((1, 1), (256, 256)), ((4, 4), (1024, 1024))])
+def test_a_block_that_cannot_be_decoded_is_unseen_and_said(
+    pair: tuple[Path, Path], tmp_path: Path, block: tuple[int, int], at: tuple[int, int]
+) -> None:
+    with rasterio.open(pair[1]) as source:
+        start = int(source.get_tag_item("BLOCK_OFFSET_{}_{}".format(*block[::-1]), "TIFF", bidx=1))
+    data = bytearray(pair[1].read_bytes())
+    data[start : start + 200] = b"U" * 200
+    pair[1].write_bytes(data)
+    words = [str(ROOT / "tiankan"), "detect", "--before", str(pair[0]), "--after", str(pair[1]), "--json"]
+    done = subprocess.run(
+        [*words, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"tiankan: 1 blocks of {pair[1]} cannot be decoded: ")
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    lost = min(256, 1100 - at[0]) * min(256, 1300 - at[1])
+    assert run["counts"]["unseen_pixels"] == {"unreadable": lost}
+    assert run["unreadable"] == {
+        "blocks": {str(pair[1]): 1}, "m2": lost * 100.0, "share": round(lost / 1_430_000, 6),
+    }  # fmt: skip
+    with rasterio.open(tmp_path / "out" / "change.tif") as made:
+        spoiled = made.read(2) == Observation.UNREADABLE
+        assert spoiled.sum() == lost and spoiled[at] and (made.read(1)[spoiled] == 255).all()
+
+
+def test_what_is_cut_off_is_unseen(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    pair[0].write_bytes(pair[0].read_bytes()[:-300_000])
+    run = detect(*pair, tmp_path / "out", DetectOptions())
+    assert 0 < run["unreadable"]["share"] < 0.5
+    assert run["counts"]["observed_pixels"] + run["counts"]["unseen_pixels"]["unreadable"] == 1_430_000
+
+
+@given(
+    width=st.integers(1, 5000), height=st.integers(1, 5000), window=st.sampled_from([512, 1024]),
+    margin=st.integers(0, 300), file_bytes=st.sampled_from([8, 400, 4000]),
+)  # fmt: skip
+def test_windows_cover_every_pixel_once(
+    width: int, height: int, window: int, margin: int, file_bytes: int
+) -> None:
+    needs = Needs(window=window, margin=margin, step=1, bytes_per_pixel=200, alone=False)
+    laid = plan(grid(width, height), needs, Handles(), file_bytes)
+    seen = np.zeros((-(-height // 512), -(-width // 512)), dtype=int)
+    for padded in laid.windows():
+        inner = padded.inner
+        assert inner.row_off % 512 == inner.col_off % 512 == 0
+        seen[
+            inner.row_off // 512 : -(-(inner.row_off + inner.height) // 512),
+            inner.col_off // 512 : -(-(inner.col_off + inner.width) // 512),
+        ] += 1
+    assert (seen == 1).all()
+    assert laid.count == len(list(laid.windows()))
+
+
+def test_windows_keep_step_with_the_network() -> None:
+    # Averaged by three, 64 · 3 = 192: windows of 1,536, the least that both 512 and 192 divide.
+    needs = Needs(window=2048, margin=1536, step=192, bytes_per_pixel=300, alone=True)
+    assert plan(grid(9000, 9000), needs, Handles(), 8).window == 1536
+    # By seven, 448: no such multiple below 2,048; whole steps then.
+    needs = Needs(window=2048, margin=3584, step=448, bytes_per_pixel=300, alone=True)
+    assert plan(grid(9000, 9000), needs, Handles(), 8).window == 1792
+
+
+def test_less_memory_makes_smaller_windows_and_too_little_is_said() -> None:
+    scene, most = grid(9000, 9000), memory_bytes(NEEDS, 1024, 1)
+    assert plan(scene, NEEDS, Handles(), 8).window == 2048
+    assert plan(scene, NEEDS, Handles(max_memory=most), 8).window == 1024
+    with pytest.raises(BadInput, match="--max-memory: 100 MiB do not reach for one window of 512 pixels"):
+        plan(scene, NEEDS, Handles(max_memory=100 * MIB), 8)
+    with pytest.raises(BadInput, match="do not reach for one window of 2048 pixels"):
+        plan(scene, NEEDS, Handles(max_memory=most, window=2048), 8)
+
+
+@pytest.mark.parametrize(
+    ("handles", "said"),
+    [
+        (Handles(window=700), "--window: 700 is not a multiple of 512 pixels"),
+        (Handles(window=0), "--window: 0 is not a multiple"),
+        (Handles(workers=0), "--workers: 0 is not a number of workers"),
+    ],
+)
+def test_handles_that_cannot_be_are_named(handles: Handles, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        plan(grid(100, 100), NEEDS, handles, 8)
+
+
+def test_amounts_of_memory() -> None:
+    said = {"2GiB": 2048 * MIB, "1.5 G": 1536 * MIB, "800MiB": 800 * MIB, "800": 800 * MIB}
+    assert {text: bytes_of(text) for text in said} == said
+    assert bytes_of(None) is None
+    for text in ("much", "-2G", "2TB", ""):
+        with pytest.raises(BadInput, match=r"--max-memory: .* is not an amount of memory"):
+            bytes_of(text)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("12 GiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_is_named(error: Exception) -> None:
+    def look(_item: int, _read: int) -> int:
+        raise error
+
+    with pytest.raises(OutOfMemory, match="what is done is kept, run again with --max-memory"):
+        list(each([1, 2, 3], lambda item: item, look, lambda _item, seen: seen, 2))
+
+
+def test_no_more_than_asked_look_at_once() -> None:
+    looking, most = 0, 0
+
+    def look(_item: int, _read: int) -> int:
+        nonlocal looking, most
+        looking += 1
+        most = max(most, looking)
+        time.sleep(0.01)
+        looking -= 1
+        return 0
+
+    assert len(list(each(range(20), lambda item: item, look, lambda item, _seen: item, 3))) == 20
+    assert 1 < most <= 3
