@@ -64,6 +64,8 @@ class DetectorKind:
     """How many bands `prepare` gives; None: as many as the pair has."""
     bytes_per_pixel: int = 200
     """Working memory of a window's pixel, measured (docs/performance.md)."""
+    takes_bytes: bool = False
+    """It knows what to do with bytes as they are stored."""
     alone: bool = False
     """It uses every core by itself."""
 
@@ -92,8 +94,8 @@ DETECTORS: dict[str, DetectorKind] = {
 }
 
 DECISION = 0.5
-NETWORK_BYTES = 300
-NETWORK_WINDOW = 2048
+NETWORK_BYTES = 230
+NETWORK_WINDOW = 1536
 """A network needs wide margins: larger windows read and look at less of it twice."""
 AUTO = "auto"
 MODEL = "model"
@@ -201,5 +203,6 @@ def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> Detecto
         about="a change network with its card; for buildings in red, green and blue",
         shows_bands=len(RGB),
         bytes_per_pixel=NETWORK_BYTES,
+        takes_bytes=True,
         alone=True,
     )

@@ -1,15 +1,24 @@
 """What kind of change: did vegetation go or come, beyond what the season did to unchanged ground."""
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import rasterio.features
+import shapely
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
-from detection.predict import WINDOW
+from detection.sample import sample_blocks
+from detection.workers import each
+from imagery.raster import BLOCK, FILTERS, small_cache
 from imagery.reader import Block, PairReader
-from imagery.scene import ScenePair
-from imagery.tiling import count_windows, windows
+from imagery.scene import Grid, ScenePair
+from imagery.tiling import windows
+
+WINDOW = BLOCK
+"""Pixels along a window: whole blocks, whatever the detector's windows were, so that sums are the same."""
 
 CLEAR_DIFFERENCE = 0.05
 """NDVI by which a change must leave the unchanged ground behind to be called loss or gain."""
@@ -35,26 +44,77 @@ def ndvi_change(
     """
     if not {"red", "nir"} <= set(pair.names) or not len(outlines):
         return np.full(len(outlines), np.nan)
-    red, nir = pair.names.index("red"), pair.names.index("nir")
-    grid = pair.grid
-    totals, counts = np.zeros(len(outlines) + 1), np.zeros(len(outlines) + 1)
-    unchanged = np.zeros(len(BINS) - 1)
-    numbered = [(outline, number) for number, outline in enumerate(outlines, 1)]
-    with PairReader(pair) as reader:
-        total = count_windows(grid.width, grid.height, WINDOW)
-        for done, padded in enumerate(windows(grid.width, grid.height, WINDOW), 1):
-            block = reader.read(padded.inner)
-            shape = (padded.inner.height, padded.inner.width)
-            labels = rasterio.features.rasterize(
-                numbered, shape, transform=grid.shift(padded.inner), dtype="int32"
-            )
-            difference, seen = _difference(block, red, nir), block.observation == 0
-            totals += np.bincount(labels[seen], difference[seen], minlength=len(totals))
-            counts += np.bincount(labels[seen], minlength=len(counts))
-            unchanged += np.histogram(difference[seen & (labels == 0)], BINS)[0]
-            advance("classify", done, total)
-    means = np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)[1:]
+    grid, tree = pair.grid, shapely.STRtree(outlines)
+    sampled = {padded.inner for padded in sample_blocks(grid.width, grid.height, 0, WINDOW)[0]}
+    blocks = [padded.inner for padded in windows(grid.width, grid.height, WINDOW)]
+    held = {block: np.sort(tree.query(_box(grid, block))) for block in blocks}
+    wanted = [block for block in blocks if block in sampled or len(held[block])]
+    bands = pair.names.index("red"), pair.names.index("nir")
+
+    def look(window: Window, block: Block) -> _Seen:
+        labels = _labels(grid, window, outlines, held[window])
+        return _seen(window, labels, block, bands, window in sampled)
+
+    with small_cache(), PairReader(pair) as reader:
+        found = {}
+        for seen in each(wanted, reader.read, look, lambda _window, seen: seen, os.cpu_count() or 1):
+            found[seen.window] = seen
+            advance("classify", len(found), len(wanted))
+    totals, counts, unchanged = (np.zeros(size) for size in (len(outlines), len(outlines), len(BINS) - 1))
+    # In the windows' own order, for sums of floats depend on it.
+    for window in wanted:
+        seen = found[window]
+        totals[seen.numbers] += seen.totals
+        counts[seen.numbers] += seen.counts
+        unchanged += seen.unchanged
+    means = np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
     return np.asarray(means - _median(unchanged))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of one window: polygons in it, sum and count of their pixels' change, and a histogram of unchanged ground's."""
+
+    window: Window
+    numbers: NDArray[np.int64]
+    totals: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    unchanged: NDArray[np.int64]
+
+
+def _box(grid: Grid, window: Window) -> shapely.Polygon:
+    corners = [(0, 0), (window.width, 0), (window.width, window.height), (0, window.height)]
+    return shapely.Polygon([grid.shift(window) @ corner for corner in corners])
+
+
+def _labels(
+    grid: Grid, window: Window, outlines: NDArray[np.object_], inside: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Which polygon each pixel lies in, −1 for none."""
+    shape = (window.height, window.width)
+    if not len(inside):
+        return np.full(shape, -1)
+    numbered = [(outlines[number], int(number)) for number in inside]
+    with FILTERS:
+        drawn = rasterio.features.rasterize(
+            numbered, shape, fill=-1, transform=grid.shift(window), dtype="int32"
+        )
+    return np.asarray(drawn, dtype=np.int64)
+
+
+def _seen(
+    window: Window, labels: NDArray[np.int64], block: Block, bands: tuple[int, int], sampled: bool
+) -> _Seen:
+    seen = block.observation == 0
+    labels, difference = labels[seen], _difference(block, *bands)[seen]
+    numbers, at = np.unique(labels[labels >= 0], return_inverse=True)
+    return _Seen(
+        window,
+        numbers,
+        np.bincount(at, difference[labels >= 0], minlength=len(numbers)).astype(np.float64),
+        np.bincount(at, minlength=len(numbers)),
+        np.histogram(difference[labels < 0] if sampled else [], BINS)[0],
+    )
 
 
 def _difference(block: Block, red: int, nir: int) -> NDArray[np.float64]:

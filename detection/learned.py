@@ -120,8 +120,13 @@ class Learned:
     def _ready(self, date: Float) -> torch.Tensor:
         """0 to 255 at the working pixel size, padded to whole strides; 1 × 3 × rows × columns."""
         averaged, enlarged = self.resampled
-        values = (date - self.low) * (BYTE / (self.high - self.low))
-        image = torch.from_numpy(np.clip(values, 0, BYTE)[None]).to(self.device)
+        # As stored to the device, a quarter of the bytes to move; numbers are made of them there.
+        given = torch.from_numpy(np.ascontiguousarray(date)[None])
+        if self.device == "cuda":
+            given = given.pin_memory()
+        image = given.to(self.device, non_blocking=True).float()
+        if (self.low, self.high) != (0.0, BYTE) or date.dtype != np.uint8:
+            image = ((image - self.low) * (BYTE / (self.high - self.low))).clamp_(0, BYTE)
         if enlarged > 1:
             image = functional.interpolate(image, scale_factor=float(enlarged), mode="bilinear")
         step = whole_sides(self.card.scales) * averaged
@@ -166,6 +171,7 @@ def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned
     network, card = load(weights)
     where = pick_device(device)
     network = folded(network).to(where, memory_format=torch.channels_last)
+    network.one_by_one = True
     return Learned(network, card, where, gsd_m)
 
 
@@ -186,5 +192,8 @@ def display_range(sample: Sample) -> tuple[float, float]:
 def seen_alike(block: Block, places: tuple[int, ...]) -> tuple[Float, Float]:
     """Red, green, blue of both dates; where one was not seen, both show the same."""
     seen = block.observation == 0
-    before, after = block.before[list(places)], block.after[list(places)]
-    return np.where(seen, before, GRAY), np.where(seen, after, GRAY)
+    before, after = (date[list(places)] for date in (block.before, block.after))
+    if not seen.all():
+        for date in (before, after):
+            date[:, ~seen] = GRAY
+    return before, after

@@ -119,7 +119,7 @@ def predict(
     """
     clock = clock or Clock()
     kind = kind_of(choice, pair.names, handles.device)
-    with small_cache(), PairReader(pair) as reader:
+    with small_cache(), PairReader(pair, as_bytes=kind.takes_bytes) as reader:
         with clock.step("learn"):
             fitted = _fitted(pair, choice, kind, reader, advance)
         look = Look(fitted, kind.prepare(pair.grid.gsd_m))

@@ -33,18 +33,21 @@ class Sample:
     step: int
 
 
-def sample_blocks(width: int, height: int, margin: int) -> tuple[list[PaddedWindow], int]:
-    """The blocks to read, and every which pixel to take of them."""
-    down, across = -(-height // BLOCK), -(-width // BLOCK)
+def sample_blocks(
+    width: int, height: int, margin: int, side: int | None = None
+) -> tuple[list[PaddedWindow], int]:
+    """The blocks of `side` pixels to read, and every which pixel to take of them."""
+    side = side or BLOCK
+    down, across = -(-height // side), -(-width // side)
     apart = 1
     while -(-down // apart) * -(-across // apart) > MOST_BLOCKS:
         apart += 1
     # From the middle of the first gap on: neither border has more of them.
     rows, columns = (range(apart // 2, count, apart) for count in (down, across))
-    places = [padded(width, height, c * BLOCK, r * BLOCK, BLOCK, margin) for r in rows for c in columns]
+    places = [padded(width, height, c * side, r * side, side, margin) for r in rows for c in columns]
     if apart == 1:
         return places, sample_step(width, height)
-    return places, sample_step(BLOCK * len(columns), BLOCK * len(rows))
+    return places, sample_step(side * len(columns), side * len(rows))
 
 
 def sample_step(width: int, height: int, most: int | None = None) -> int:

@@ -1,5 +1,6 @@
 """Raster files opened, checked and written whole: every fault names the file and the mend."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -47,6 +48,10 @@ def small_cache() -> rasterio.Env:
     return rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES)
 
 
+FILTERS = threading.RLock()
+"""Held while warning filters change, for they are the whole process's: by us, or by rasterio where it draws shapes."""
+
+
 @contextmanager
 def opened(href: str) -> Iterator[DatasetReader]:
     """A raster to read from.
@@ -68,7 +73,7 @@ def opened(href: str) -> Iterator[DatasetReader]:
 
 def _opened_quietly(href: str) -> DatasetReader:
     """That pixels have no place on earth is an error of our own (`grid_of`), not a warning beside it."""
-    with warnings.catch_warnings():
+    with FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(href)
 

@@ -11,9 +11,12 @@ from rasterio.windows import Window
 
 from imagery import sensors
 from imagery.blocks import REMEMBERED_BYTES, BandFile
+from imagery.raster import FILTERS
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
 
 Float = NDArray[np.float32]
+Values = NDArray[Any]
+"""float32, or bytes as they are stored where that is asked for and they need no scaling."""
 Codes = NDArray[np.uint8]
 
 BEYOND_MEASURE = 1e30
@@ -24,16 +27,17 @@ BEYOND_MEASURE = 1e30
 class Block:
     """One window of a pair: `before`, `after` (bands, rows, columns); `observation` (rows, columns) codes."""
 
-    before: Float
-    after: Float
+    before: Values
+    after: Values
     observation: Codes
 
 
 class SceneReader:
     """A scene open on a grid; use as a context manager. `refs` are the bands that `read` gives, in order."""
 
-    def __init__(self, scene: Scene, grid: Grid, refs: tuple[BandRef, ...]) -> None:
+    def __init__(self, scene: Scene, grid: Grid, refs: tuple[BandRef, ...], as_bytes: bool = False) -> None:
         self.scene, self.grid, self.refs = scene, grid, refs
+        self._as_bytes = as_bytes
         self.sensor = sensors.sensor(scene.sensor, scene.source)
         self._stack = ExitStack()
         self._files: dict[str, BandFile] = {}
@@ -57,18 +61,20 @@ class SceneReader:
     def __exit__(self, *fault: Any) -> bool | None:
         return self._stack.__exit__(*fault)
 
-    def read(self, window: Window, hide_unseen: bool = True) -> tuple[Float, Codes]:
+    def read(self, window: Window, hide_unseen: bool = True) -> tuple[Values, Codes]:
         """Values as the sensor's reflectance (or digital numbers), and the observation code of each pixel.
 
         With `hide_unseen`, what was not seen is 0.
         """
         shape = (len(self.refs), window.height, window.width)
-        values = np.empty(shape, dtype=np.float32)
+        values = np.empty(shape, dtype=np.uint8 if self._bytes_will_do else np.float32)
         codes = np.zeros(shape[1:], dtype=np.uint8)
         for href, file in self._files.items():
             places = [i for i, ref in enumerate(self.refs) if ref.href == href]
             pixels = file.read(window)
-            values[places] = self._reflectance(pixels.values, file.dtype)
+            values[places] = (
+                pixels.values if self._bytes_will_do else self._reflectance(pixels.values, file.dtype)
+            )
             codes[~pixels.recorded & (codes == Observation.OBSERVED)] = Observation.NODATA
             self._mark_saturated(codes, pixels.values)
             if pixels.spoiled is not None:
@@ -99,6 +105,11 @@ class SceneReader:
             full = (raw >= self.sensor.saturated).any(axis=0)
             codes[full & (codes == Observation.OBSERVED)] = Observation.SATURATED
 
+    @property
+    def _bytes_will_do(self) -> bool:
+        dtypes = {file.dtype for file in self._files.values()}
+        return self._as_bytes and dtypes == {"uint8"} and self.sensor.dtype != "uint8"
+
     def _reflectance(self, raw: Any, dtype: str) -> Float:
         with np.errstate(over="ignore"):
             values = np.asarray(raw, dtype=np.float32)
@@ -113,9 +124,10 @@ class SceneReader:
         footprints = [file.footprint for file in self._files.values() if file.footprint is not None]
         if not footprints or not unrecorded.any():
             return
-        beyond = rasterio.features.geometry_mask(
-            footprints, codes.shape, self.grid.shift(window), all_touched=False
-        )
+        with FILTERS:
+            beyond = rasterio.features.geometry_mask(
+                footprints, codes.shape, self.grid.shift(window), all_touched=False
+            )
         codes[unrecorded & beyond] = Observation.OUTSIDE
 
     def _mark_quality(self, codes: Codes, window: Window) -> None:
@@ -137,12 +149,15 @@ class SceneReader:
 
 
 class PairReader:
-    """Both scenes of a pair open on its grid; use as a context manager."""
+    """Both scenes of a pair open on its grid; use as a context manager, read from any thread.
 
-    def __init__(self, pair: ScenePair) -> None:
+    `as_bytes`: bytes that need no scaling come as they are stored, a quarter of the memory.
+    """
+
+    def __init__(self, pair: ScenePair, as_bytes: bool = False) -> None:
         self.pair = pair
-        self._before = SceneReader(pair.before, pair.grid, tuple(b for b, _ in pair.bands))
-        self._after = SceneReader(pair.after, pair.grid, tuple(a for _, a in pair.bands))
+        self._before = SceneReader(pair.before, pair.grid, tuple(b for b, _ in pair.bands), as_bytes)
+        self._after = SceneReader(pair.after, pair.grid, tuple(a for _, a in pair.bands), as_bytes)
 
     def __enter__(self) -> "PairReader":
         self._stack = ExitStack()

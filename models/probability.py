@@ -1,6 +1,7 @@
 """Weights with their card as one module: pictures in, calibrated probability of change out; used and exported."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,8 @@ from models.checkpoint import Card, Operating
 from models.siamese import COARSEST, STRIDE
 
 Slices = tuple[Any, ...]
+HIGHEST = 1024
+"""Rows of a picture that are looked at finely at once, besides the margin."""
 Inner = tuple[slice, slice]
 EVERYWHERE: Inner = (slice(None), slice(None))
 NEAR = 320
@@ -66,13 +69,10 @@ def mean_where_it_matters(
         undecided[inner] = (mean.probability[0, 0] * done + (len(scales) - done) >= least * len(scales))[
             inner
         ]
-        box = _rectangle(undecided, NEAR * scale, whole_sides(scales))
-        if box is None:
-            break
-        here, outer, crop = box
-        finer = at_scale(network, before[outer], after[outer], scale, plain)
-        for whole, part in zip(mean, finer, strict=True):
-            whole[here] = (whole[here] * done + part[crop]) / (done + 1)
+        for here, outer, crop in _rectangles(undecided, NEAR * scale, whole_sides(scales)):
+            finer = at_scale(network, before[outer], after[outer], scale, plain)
+            for whole, part in zip(mean, finer, strict=True):
+                whole[here] = (whole[here] * done + part[crop]) / (done + 1)
     return mean
 
 
@@ -80,21 +80,38 @@ BESIDE = 8
 """Pixels around an undecided one that are exact too, so that resampling afterwards mixes in no estimate."""
 
 
-def _rectangle(wanted: Tensor, margin: int, step: int) -> tuple[Slices, Slices, Slices] | None:
-    """Around what is wanted: (inner, with margin, inner within that), in whole steps; None where nothing is."""
+def _rectangles(wanted: Tensor, margin: int, step: int) -> Iterator[tuple[Slices, Slices, Slices]]:
+    """What is wanted, in parts of at most HIGHEST rows: (inner, with margin, inner within that), in whole steps.
+
+    A part costs its margin once more, and bounds the memory that a look at all of it takes.
+    """
     if not bool(wanted.any()):
-        return None
-    inner, outer, crop = [], [], []
-    for axis, size in enumerate(wanted.shape):
-        there = wanted.any(dim=1 - axis).nonzero()
-        low = max(int(there[0]) - BESIDE, 0) // step * step
-        high = min(-(-(int(there[-1]) + 1 + BESIDE) // step) * step, size)
-        wide = -(-margin // step) * step
-        first, last = max(low - wide, 0), min(high + wide, size)
-        inner.append(slice(low, high))
-        outer.append(slice(first, last))
-        crop.append(slice(low - first, high - first))
-    return (..., *inner), (..., *outer), (..., *crop)
+        return
+    (top, bottom), (left, right) = (_extent(wanted, axis, step) for axis in (0, 1))
+    parts = -(-(bottom - top) // HIGHEST)
+    high = -(-(bottom - top) // parts // step) * step
+    for first in range(top, bottom, high):
+        last = min(first + high, bottom)
+        sides = [
+            _along(first, last, wanted.shape[0], margin, step),
+            _along(left, right, wanted.shape[1], margin, step),
+        ]
+        inner, outer, crop = zip(*sides, strict=True)
+        yield (..., *inner), (..., *outer), (..., *crop)
+
+
+def _extent(wanted: Tensor, axis: int, step: int) -> tuple[int, int]:
+    """From where to where along an axis anything is wanted, in whole steps."""
+    there = wanted.any(dim=1 - axis).nonzero()
+    low = max(int(there[0]) - BESIDE, 0) // step * step
+    return low, min(-(-(int(there[-1]) + 1 + BESIDE) // step) * step, wanted.shape[axis])
+
+
+def _along(low: int, high: int, size: int, margin: int, step: int) -> tuple[slice, slice, slice]:
+    """Along one axis: (inner, with margin, inner within that)."""
+    wide = -(-margin // step) * step
+    first, last = max(low - wide, 0), min(high + wide, size)
+    return slice(low, high), slice(first, last), slice(low - first, high - first)
 
 
 def whole_sides(scales: tuple[int, ...]) -> int:

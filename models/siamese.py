@@ -105,6 +105,8 @@ class SiameseFpn(nn.Module):
         self.join = nn.ModuleList(_conv(width, width) for _ in channels)
         self.refine = nn.Sequential(_conv(width + 3, width, 1), nn.Conv2d(width, 1, 1))
         self.weigh = nn.Conv2d(2, 1, 1)
+        self.one_by_one = False
+        """The dates one after the other: half the memory. Not in training, where statistics are taken over both."""
         self._start_as_difference()
 
     def _start_as_difference(self) -> None:
@@ -117,16 +119,27 @@ class SiameseFpn(nn.Module):
             self.weigh.weight.copy_(torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1))
             self.weigh.bias.zero_()
 
-    def forward(self, before: Tensor, after: Tensor) -> Seen:
-        """Two N × 3 × H × W, normalized as the card says; H and W multiples of COARSEST."""
+    def _levels(self, before: Tensor, after: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        if self.one_by_one:
+            return self.pyramid(list(self.encoder(before))), self.pyramid(list(self.encoder(after)))
         pairs = before.shape[0]
         levels = self.pyramid(list(self.encoder(torch.cat((before, after)))))
-        land = self.land(levels[0])
-        first, second = land[:pairs], land[pairs:]
+        return [level[:pairs] for level in levels], [level[pairs:] for level in levels]
+
+    def forward(self, before: Tensor, after: Tensor) -> Seen:
+        """Two N × 3 × H × W, normalized as the card says; H and W multiples of COARSEST."""
+        before_levels, after_levels = self._levels(before, after)
+        first, second = self.land(before_levels[0]), self.land(after_levels[0])
         difference = _difference(first[:, :1].sigmoid(), second[:, :1].sigmoid())
         joined: Tensor | None = None
-        for fuse, join, level in zip(reversed(self.fuse), reversed(self.join), reversed(levels), strict=True):
-            a, b = level[:pairs], level[pairs:]
+        steps = zip(
+            reversed(self.fuse),
+            reversed(self.join),
+            reversed(before_levels),
+            reversed(after_levels),
+            strict=True,
+        )
+        for fuse, join, a, b in steps:
             here = fuse(torch.cat(((a - b).abs(), a + b), dim=1))
             joined = join(here if joined is None else here + _twice(joined))
         assert joined is not None

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 
 import pipeline
+from detection.detect import _classes
 from detection.polygons import outlines
 from detection.predict import FULL, MIDDLE, UNSEEN, direction_bytes
 from ground.errors import BadInput
@@ -30,7 +31,7 @@ def test_a_change_is_built_or_gone_by_the_mean_inside_it(tmp_path: Path) -> None
     found = outlines(write(tmp_path / "change.tif", planes, 0.5), threshold=0.5, smallest_m2=10)
     assert found.direction is not None
     assert sorted(np.round(found.direction, 3).tolist()) == [round(20 / 127 - 1, 3), round(230 / 127 - 1, 3)]
-    named = pipeline._classes(found, np.full(2, np.nan))
+    named = _classes(found, np.full(2, np.nan))
     assert sorted(named.tolist()) == ["building_appeared", "building_disappeared"]
 
 

@@ -12,7 +12,7 @@ from detection.sample import Sample
 from ground.errors import BadInput
 from imagery.tiling import windows
 from models.checkpoint import Operating
-from models.probability import _rectangle
+from models.probability import _rectangles
 from tests.model_world import picture
 from tests.test_siamese import card, random_network
 
@@ -135,12 +135,23 @@ def test_looking_closer_only_where_it_matters_decides_the_same(threshold: float,
 
 def test_the_finer_scale_is_left_out_where_it_cannot_matter_and_cut_where_it_can() -> None:
     wanted = torch.zeros(640, 640, dtype=torch.bool)
-    assert _rectangle(wanted, 64, 64) is None
+    assert list(_rectangles(wanted, 64, 64)) == []
     wanted[200, 330] = True
-    inner, outer, crop = _rectangle(wanted, 64, 64) or ((), (), ())
+    ((inner, outer, crop),) = _rectangles(wanted, 64, 64)
     assert inner == (..., slice(192, 256), slice(320, 384))
     assert outer == (..., slice(128, 320), slice(256, 448))
     assert crop == (..., slice(64, 128), slice(64, 128))
+
+
+def test_what_is_high_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.probability.HIGHEST", 256)
+    wanted = torch.zeros(640, 640, dtype=torch.bool)
+    wanted[10:600, 300:310] = True
+    # 0 to 640 in three parts of at most 256 rows, of whole steps of 64.
+    parts = list(_rectangles(wanted, 64, 64))
+    assert [inner[1] for inner, _, _ in parts] == [slice(0, 256), slice(256, 512), slice(512, 640)]
+    assert [outer[1] for _, outer, _ in parts] == [slice(0, 320), slice(192, 576), slice(448, 640)]
+    assert [inner[2] for inner, _, _ in parts] == [slice(256, 320)] * 3
 
 
 def test_a_share_of_false_clues_sets_the_threshold_or_says_why_it_cannot() -> None:
