@@ -16,21 +16,17 @@ from cases.rules import Judgement, in_force, judge, load_rulebooks
 from cases.store import open_store
 from cases.workflow import load_workflow
 from detection import changes as change_frame
+from detection.batch import pairs_of, run_batch
+from detection.cluster import Cluster
 from detection.detect import Advance, DetectOptions, detect, silent
 from detection.plan import Handles, bytes_of
 from ground.clock import Clock
 from ground.files import written_beside
 
 __all__ = [
-    "DetectOptions",
-    "Handles",
-    "Judged",
-    "bytes_of",
-    "detect",
-    "judge_changes",
-    "judged_summary",
-    "run",
-]
+    "Cluster", "DetectOptions", "Handles", "Judged", "bytes_of", "detect", "judge_changes", "judged_summary",
+    "pairs_of", "run", "run_batch",
+]  # fmt: skip
 
 RULEBOOKS = Path(__file__).parent / "cases" / "rulebook"
 
@@ -115,11 +111,12 @@ def run(
     rules: Path = RULEBOOKS,
     region: str = "",
     advance: Advance = silent,
+    cluster: Cluster | None = None,
 ) -> tuple[dict[str, Any], Judged]:
     """Everything: detect, then judge; run.json in `out` gains what was judged."""
     # Read the tables first: a typo should not cost a county's detection.
     load_catalogue(layers), load_rulebooks(rules), load_workflow()
-    made = detect(before, after, out, options, advance)
+    made = detect(before, after, out, options, advance, cluster)
     judged = judge_changes(out / "changes.gpkg", layers, db, rules, region, advance)
     made |= {"judged": judged_summary(judged, layers, rules)}
     with written_beside(out / RUN_JSON) as beside:

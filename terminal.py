@@ -19,6 +19,7 @@ MOST_LINES = 60
 STEPS = {
     "learn": "Learning what did not change",
     "detect": "Writing the change map",
+    "batch": "Pairs",
     "classify": "Classifying",
     "facts": "Measuring facts",
     "train": "Teaching the network",

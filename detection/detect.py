@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detection import changes as change_frame
 from detection import record
 from detection.canvas import JOURNAL
+from detection.cluster import Cluster
 from detection.detectors import Choice, choose
 from detection.greenness import classes, ndvi_change
 from detection.inputs import given
@@ -60,11 +61,19 @@ class DetectOptions:
 
 
 def detect(
-    before: Path, after: Path, out: Path, options: DetectOptions, advance: Advance = silent
+    before: Path,
+    after: Path,
+    out: Path,
+    options: DetectOptions,
+    advance: Advance = silent,
+    cluster: Cluster | None = None,
+    again: bool = True,
 ) -> dict[str, Any]:
     """Two scenes → change.tif, changes.gpkg, changes.parquet and run.json in `out`; returns run.json.
 
-    Blocks that cannot be decoded are unseen, and run.json counts them by file under `unreadable`.
+    Blocks that cannot be decoded are unseen, and run.json counts them by file under `unreadable`. With a `cluster`,
+    its workers look at the windows; what is written is the same. Not `again`: where a whole result of the same files
+    and parameters lies in `out`, that one is returned.
 
     Raises:
         BadInput: the scenes cannot be compared, or changed while they were read; the sentence says why.
@@ -82,10 +91,12 @@ def detect(
     with clock.step("hash"):
         inputs = given({*pair.before.files, *pair.after.files})
     run = _head(pair, inputs.sha256, choice, options)
+    if not again and (old := _result(out, run)) is not None:
+        return old
     made_by = record.made_by(run)
     with unfinished_folder(out, _key(pair, choice, options), _worth_keeping) as work:
         inputs.same_as_in(work)
-        prediction = predict(pair, choice, work / MADE[0], made_by, advance, options.handles, clock)
+        prediction = predict(pair, choice, work / MADE[0], made_by, advance, options.handles, clock, cluster)
         with clock.step("polygons"):
             found = outlines(
                 work / MADE[0],
@@ -105,6 +116,15 @@ def detect(
         for name in MADE:
             os.replace(work / name, out / name)
     return run
+
+
+def _result(out: Path, run: dict[str, Any]) -> dict[str, Any] | None:
+    """The run.json that lies in a folder, if all but its time and figures is as in `run`."""
+    if not all((out / name).is_file() for name in MADE):
+        return None
+    old: dict[str, Any] = json.loads((out / MADE[-1]).read_text(encoding="utf-8"))
+    same = all(old.get(key) == value for key, value in run.items() if key != "made_utc")
+    return old if same else None
 
 
 def _choice(pair: ScenePair, options: DetectOptions) -> Choice:

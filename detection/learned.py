@@ -1,5 +1,6 @@
 """The learned detector: a change network over a window, at a pixel size it knows, on the device at hand."""
 
+import copy
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,6 +55,13 @@ class Learned:
     """The difference of the two dates' building probabilities alone, without the change head: a yardstick."""
     decides_at: float | None = None
     """Threshold from which on probability must be exact; None: the card's."""
+    asked: str = "auto"
+    """The device that was asked for: another machine may have a better one than this."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By value, so that a machine without the weights' file can look; each puts it on its own device.
+        given = (self.card, self.gsd_m, self.low, self.high, self.plain, self.decides_at, self.asked)
+        return _revived, (copy.deepcopy(self.network).cpu(), *given)
 
     @cached_property
     def resampled(self) -> tuple[int, int]:
@@ -166,13 +174,21 @@ def _working(part: slice, averaged: int, enlarged: int) -> slice:
     return slice(start, stop)
 
 
+def _revived(network: Any, card: Card, gsd_m: float | None, *rest: Any) -> Learned:
+    """A detector that came from another process, on this one's device."""
+    low, high, plain, decides_at, asked = rest
+    where = pick_device(asked)
+    ready = network.to(where, memory_format=torch.channels_last)
+    return Learned(ready, card, where, gsd_m, low, high, plain, decides_at, asked)
+
+
 def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned:
     """The detector of a weights file for scenes of one pixel size (None: unknown, taken as it is)."""
     network, card = load(weights)
     where = pick_device(device)
     network = folded(network).to(where, memory_format=torch.channels_last)
     network.one_by_one = True
-    return Learned(network, card, where, gsd_m)
+    return Learned(network, card, where, gsd_m, asked=device)
 
 
 def display_range(sample: Sample) -> tuple[float, float]:

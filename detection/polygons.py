@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from detection.components import Levels, Strip, find
 from detection.linear import linear_part
-from detection.predict import FULL, MIDDLE, UNSEEN, threshold_byte
+from detection.look import FULL, MIDDLE, UNSEEN, threshold_byte
 from detection.rings import trace
 from detection.runs import Runs, joined, label, neighbors, totals
 from imagery.raster import BLOCK, grid_of, opened, small_cache

@@ -1,8 +1,6 @@
 """A detector run over a pair, window by window, into a change map.
 
-A change map is a COG of uint8 bands on the pair's grid. Band 1: probability × 254; 255 (nodata) where
-nothing was seen, for unseen is never "no change". Band 2: observation code, 0 seen, else the reason. Band 3, where
-the detector knows it: direction, MIDDLE plus FULL / 2 × (building after less building before).
+A change map is a COG of uint8 bands on the pair's grid; `detection.look` says what they hold.
 """
 
 from collections.abc import Callable
@@ -11,32 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detection.canvas import Canvas, Entry
-from detection.detectors import Choice, Detector, DetectorKind, TellsDirection, kind_of
+from detection.cluster import Cluster
+from detection.detectors import Choice, Detector, DetectorKind, kind_of
+from detection.look import BANDS, UNSEEN, Bytes, Job, Look
 from detection.plan import Handles, Needs, Plan, plan
-from detection.sample import Prepare, draw, sample_blocks
+from detection.sample import draw, sample_blocks
 from detection.workers import each
 from ground.clock import Clock
 from ground.errors import BadInput
 from imagery.raster import small_cache, to_cog
-from imagery.reader import Block, PairReader
+from imagery.reader import PairReader
 from imagery.scene import Observation, ScenePair
 from imagery.tiling import PaddedWindow
 
-UNSEEN = 255
-FULL = 254
-"""The byte of probability 1."""
-BANDS = ("change probability × 254", "observation code", "building after less before, 127 = the same")
-MIDDLE = 127
-"""The byte of a direction that goes neither way."""
 WINDOW = 1024
 """Pixels along a window, unless the detector wants others."""
 
 Advance = Callable[[str, int, int], None]
 """Told (step, done, total) as work goes on."""
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -51,55 +43,6 @@ class Prediction:
     """How the windows were laid, and how many an earlier run had finished."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """A fitted detector and what it needs to look at one window: all that a worker has to know."""
-
-    detector: Detector
-    prepare: Prepare
-
-    @property
-    def bands(self) -> int:
-        """Bands of the change map."""
-        return 3 if isinstance(self.detector, TellsDirection) else 2
-
-    def at(self, padded: PaddedWindow, block: Block) -> Bytes:
-        """The change map's bands within the window's inner part."""
-        crop = padded.crop
-        codes = block.observation[crop]
-        planes = np.full((self.bands, *codes.shape), UNSEEN, dtype=np.uint8)
-        planes[1] = codes
-        if (codes != Observation.OBSERVED).all():
-            return planes
-        before, after = self.prepare(block)
-        if isinstance(self.detector, TellsDirection):
-            probability, direction = self.detector.look(before, after, crop)
-            planes[2] = direction_bytes(direction[crop], codes)
-        else:
-            probability = self.detector(before, after)
-        planes[0] = to_bytes(probability[crop], codes)
-        return planes
-
-
-def to_bytes(probability: NDArray[np.float32], observation: Bytes) -> Bytes:
-    """Band 1 of a change map."""
-    coded = np.rint(probability * FULL).astype(np.uint8)
-    coded[observation != Observation.OBSERVED] = UNSEEN
-    return coded
-
-
-def direction_bytes(direction: NDArray[np.float32], observation: Bytes) -> Bytes:
-    """Band 3 of a change map: 0 disappeared, MIDDLE neither, FULL appeared."""
-    coded = np.rint((direction + 1) * MIDDLE).astype(np.uint8)
-    coded[observation != Observation.OBSERVED] = UNSEEN
-    return coded
-
-
-def threshold_byte(probability: float) -> int:
-    """The smallest byte whose probability reaches a threshold."""
-    return int(np.ceil(probability * FULL))
-
-
 def predict(
     pair: ScenePair,
     choice: Choice,
@@ -108,35 +51,41 @@ def predict(
     advance: Advance,
     handles: Handles = Handles(),
     clock: Clock | None = None,
+    cluster: Cluster | None = None,
 ) -> Prediction:
     """Fit the detector on the pair, then write its change map to `target`, with what made it as tags.
 
     Windows that an earlier run left whole in the target's folder are not looked at again. `clock` gains the seconds
-    of the steps `learn`, `detect` and `write`.
+    of the steps `learn`, `detect` and `write`. With a `cluster`, its workers look; the map is the same.
 
     Raises:
         BadInput: too few pixels are seen on both dates to learn anything; a handle that cannot be.
     """
     clock = clock or Clock()
     kind = kind_of(choice, pair.names, handles.device)
-    with small_cache(), PairReader(pair, as_bytes=kind.takes_bytes) as reader:
+    with small_cache(), PairReader(pair, kind.takes_bytes) as reader:
         with clock.step("learn"):
             fitted = _fitted(pair, choice, kind, reader, advance)
-        look = Look(fitted, kind.prepare(pair.grid.gsd_m))
-        needs = _needs(choice, kind, fitted)
-        laid = plan(pair.grid, needs, handles, reader.bytes_per_pixel)
-        with Canvas(target.parent, pair.grid, look.bands) as canvas:
+        job = Job(pair, Look(fitted, kind.prepare(pair.grid.gsd_m)), kind.takes_bytes)
+        laid = plan(pair.grid, _needs(choice, kind, fitted), handles, reader.bytes_per_pixel)
+        with Canvas(target.parent, pair.grid, job.look.bands) as canvas:
+            filling = _Filling(canvas, laid, advance)
             with clock.step("detect"):
-                entries, resumed = _filled(canvas, laid, look, reader, advance)
+                if cluster is None:
+                    filling.here(job, reader)
+                else:
+                    filling.there(job, cluster)
             with clock.step("write"):
                 _to_map(canvas, target, made_by)
-        spoiled = reader.spoiled
-    pixels = dict.fromkeys(Observation, 0)
-    for entry in entries:
-        for code, count in entry.pixels.items():
-            pixels[Observation(code)] += count
-    engine = {"window": laid.window, "margin": laid.margin, "windows": laid.count, "workers": laid.workers}
-    return Prediction(fitted.parameters(), pixels, spoiled, engine | {"resumed_windows": resumed})
+        spoiled = reader.spoiled | filling.spoiled
+    engine = {
+        "window": laid.window,
+        "margin": laid.margin,
+        "windows": laid.count,
+        "resumed_windows": filling.resumed,
+    }
+    workers = laid.workers if cluster is None else len(cluster.workers)
+    return Prediction(fitted.parameters(), filling.pixels(), spoiled, engine | {"workers": workers})
 
 
 def _needs(choice: Choice, kind: DetectorKind, fitted: Detector) -> Needs:
@@ -149,26 +98,49 @@ def _needs(choice: Choice, kind: DetectorKind, fitted: Detector) -> Needs:
     )
 
 
-def _filled(
-    canvas: Canvas, laid: Plan, look: Look, reader: PairReader, advance: Advance
-) -> tuple[list[Entry], int]:
-    """Every window looked at, by this run or an earlier one; and how many by an earlier one."""
-    windows = {(w.inner.col_off, w.inner.row_off): w for w in laid.windows()}
-    entries = canvas.whole({at: window.inner for at, window in windows.items()})
-    left = [window for at, window in windows.items() if at not in entries]
-    resumed = len(entries)
-    if resumed:
-        advance("detect", resumed, laid.count)
+class _Filling:
+    """A canvas on which every window has its place; some may be whole already."""
 
-    def put(padded: PaddedWindow, planes: Bytes) -> Entry:
+    def __init__(self, canvas: Canvas, laid: Plan, advance: Advance) -> None:
+        windows = {(w.inner.col_off, w.inner.row_off): w for w in laid.windows()}
+        self._canvas, self._total, self._advance = canvas, laid.count, advance
+        self._workers = laid.workers
+        self._entries = canvas.whole({at: window.inner for at, window in windows.items()})
+        self._left = [window for at, window in windows.items() if at not in self._entries]
+        self.resumed = len(self._entries)
+        self.spoiled: dict[str, int] = {}
+        if self.resumed:
+            advance("detect", self.resumed, self._total)
+
+    def here(self, job: Job, reader: PairReader) -> None:
+        """By threads of this process."""
+        for entry in each(self._left, lambda w: reader.read(w.outer), job.look.at, self._put, self._workers):
+            self._note(entry)
+
+    def there(self, job: Job, cluster: Cluster) -> None:
+        """By the workers of a cluster."""
+        for looked in cluster.look(job, self._left):
+            for window, planes in looked.windows:
+                self._note(self._put(window, planes))
+            for href, count in looked.spoiled.items():
+                # Each worker knows of the blocks that it met: together no fewer than the most.
+                self.spoiled[href] = max(count, self.spoiled.get(href, 0))
+
+    def _put(self, padded: PaddedWindow, planes: Bytes) -> Entry:
         codes, counts = np.unique(planes[1], return_counts=True)
-        pixels = dict(zip(codes.tolist(), counts.tolist(), strict=True))
-        return canvas.put(padded.inner, planes, pixels)
+        return self._canvas.put(padded.inner, planes, dict(zip(codes.tolist(), counts.tolist(), strict=True)))
 
-    for entry in each(left, lambda w: reader.read(w.outer), look.at, put, laid.workers):
-        entries[entry.at] = entry
-        advance("detect", len(entries), laid.count)
-    return list(entries.values()), resumed
+    def _note(self, entry: Entry) -> None:
+        self._entries[entry.at] = entry
+        self._advance("detect", len(self._entries), self._total)
+
+    def pixels(self) -> dict[Observation, int]:
+        """Pixels by observation code."""
+        found = dict.fromkeys(Observation, 0)
+        for entry in self._entries.values():
+            for code, count in entry.pixels.items():
+                found[Observation(code)] += count
+        return found
 
 
 def _to_map(canvas: Canvas, target: Path, made_by: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.cva import box_mean, fit_cva, length_squared, radius_px, smooth
-from detection.predict import to_bytes
+from detection.look import to_bytes
 from detection.sample import Sample
 from imagery.reader import Block
 from tests.mask_world import change_mask

@@ -8,8 +8,8 @@ import rasterio
 
 import pipeline
 from detection.detect import _classes
+from detection.look import FULL, MIDDLE, UNSEEN, direction_bytes
 from detection.polygons import outlines
-from detection.predict import FULL, MIDDLE, UNSEEN, direction_bytes
 from ground.errors import BadInput
 from imagery.scene import Observation
 from models.checkpoint import DEFAULT, find, read_card

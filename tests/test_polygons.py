@@ -16,8 +16,8 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 
 from detection.linear import widest_px
+from detection.look import FULL, UNSEEN, threshold_byte
 from detection.polygons import SIMPLIFY_PIXELS, clusters, outlines, simplify, smallest_pixels
-from detection.predict import FULL, UNSEEN, threshold_byte
 from imagery.scene import Grid
 from tests.mask_world import change_mask, linear_part, parts_of, trace
 

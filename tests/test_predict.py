@@ -16,7 +16,8 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from detection.detectors import DETECTORS, choose
-from detection.predict import Prediction, predict, to_bytes
+from detection.look import to_bytes
+from detection.predict import Prediction, predict
 from detection.sample import draw, sample_blocks, sample_step
 from ground.errors import BadInput, CannotWrite
 from imagery.catalog import open_scene

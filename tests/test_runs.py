@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from detection import components, rings
+from detection.look import FULL, UNSEEN
 from detection.polygons import levels
-from detection.predict import FULL, UNSEEN
 from detection.runs import label, painted, runs_of, totals
 from ground.errors import BadInput
 from tests.mask_world import change_mask
