@@ -4,6 +4,7 @@ Only displacements are measured that are worth mending, and only a mend that hol
 made from is applied. Where too few tie points are trusted nothing is known, and the report says so.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ Read = Callable[[Window], tuple[Values, Values, NDArray[np.uint8]]]
 
 BLOCK = 512
 MOST_BLOCKS = 144
+MOST_POINTS = 1296
 PATCH, SMALL_PATCH = 128, 64
 SMALL_SCENE = 384
 """Pixels along the shorter side below which patches are small, so that there are enough of them."""
@@ -30,7 +32,7 @@ LEAST_RMS = 0.2
 """Pixels: nearer than this two scenes already are as near as tie points can tell."""
 BETTER = 0.7
 """A mend is applied when it leaves less than this part of the error, on points held out."""
-WORTH = 0.9
+WORTH = 0.85
 """A more flexible model must leave less than this part of what the plainer one leaves."""
 SUPPORT_PX, SUPPORT_PART, NEIGHBORS = 2.0, 1e-3, 6
 """A tie point is believed when one of its neighbors is displaced alike: pixels, and parts of their distance."""
@@ -124,8 +126,10 @@ def _ties(read: Read, width: int, height: int, cell: int, binning: int) -> _Ties
     small = binning > 2 or min(width, height) < SMALL_SCENE * binning
     blocks = list(_blocks(width, height, cell))
     # Few blocks give more points each, half over one another at most.
-    most_a_side = 3 if len(blocks) >= 16 else 4 if len(blocks) >= 4 else 7
+    most_a_side = max(3, math.isqrt(MOST_POINTS // max(1, len(blocks))))
     for window in blocks:
+        if min(window.width, window.height) < SMALL_PATCH * binning:
+            continue
         before, after, codes = read(window)
         if binning > 1:
             (before, _), (after, codes) = (binned(values, codes, binning) for values in (before, after))

@@ -19,6 +19,8 @@ FINEST = 0.02
 LATTICE_CELLS = 12
 """Cells of the lattice along the longer side, at most: what is left after the affine map is slow."""
 LATTICE_STEP = 256
+STIFFNESS = (1.0, 0.1)
+"""What bending costs beside the misfit of one tie point: the stiffer lattice is tried first."""
 
 
 def robust_sigma(residual: Points) -> float:
@@ -92,8 +94,8 @@ def fit(design: NDArray[np.float64], shifts: Points, cost: NDArray[np.float64] |
         reach = TUKEY * max(robust_sigma(residual), FINEST)
         part = np.hypot(*residual.T) / reach
         weight = np.where(part < 1, (1 - part**2) ** 2, 0)[:, None]
-        found = np.linalg.solve(design.T @ (design * weight) + cost, design.T @ (shifts * weight))
-        was, residual = residual, shifts - design @ found
+        found = np.asarray(np.linalg.solve(design.T @ (design * weight) + cost, design.T @ (shifts * weight)))
+        was, residual = residual, np.asarray(shifts - design @ found)
         if np.abs(was - residual).max() < 1e-4:
             break
     return found
@@ -137,5 +139,5 @@ def models(lattice: Lattice) -> list[Model]:
     return [
         Model("shift", lattice.shift, None, lattice),
         Model("affine", lattice.affine, None, lattice),
-        *(Model("smooth", lattice.smooth, w * lattice.bending(), lattice) for w in (10.0, 1.0)),
+        *(Model("smooth", lattice.smooth, w * lattice.bending(), lattice) for w in STIFFNESS),
     ]
