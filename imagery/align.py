@@ -34,6 +34,8 @@ BETTER = 0.7
 """A mend is applied when it leaves less than this part of the error, on points held out."""
 WORTH = 0.85
 """A more flexible model must leave less than this part of what the plainer one leaves."""
+EXACT = 0.25
+"""Pixels left with which nobody looks for a better measure at a coarser scale."""
 SUPPORT_PX, SUPPORT_PART, NEIGHBORS = 2.0, 1e-3, 6
 """A tie point is believed when one of its neighbors is displaced alike: pixels, and parts of their distance."""
 CELL_POINTS = 3
@@ -77,6 +79,22 @@ class _Ties:
         return len(self.xy) >= max(LEAST_TRUSTED, LEAST_SHARE * self.tried)
 
 
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """The tie points that agree with one another, the model of them, and what it leaves on points held out."""
+
+    ties: _Ties
+    xy: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    model: Model
+    residual: float
+
+    @property
+    def doubt(self) -> float:
+        """By how much the mean of so many points may be off."""
+        return self.residual / math.sqrt(len(self.xy))
+
+
 def measure(read: Read, grid_width: int, grid_height: int, budget_px: float) -> Alignment:
     """Measures, from blocks spread over the grid, by how much the later scene is displaced.
 
@@ -86,18 +104,20 @@ def measure(read: Read, grid_width: int, grid_height: int, budget_px: float) -> 
         BadInput: half the trusted tie points are still farther than `budget_px` from where they belong.
     """
     cell = BLOCK * _blocks_a_cell(grid_width, grid_height)
-    ties = None
-    # Fine detail does not last as long as outlines do: at 20 cm a meadow is another one every year.
+    lattice = Lattice(grid_width, grid_height)
+    most: _Ties | None = None
+    best: _Solved | None = None
+    # Fine detail is exact, but does not outlast a season as outlines do, and drowns in noise where there is little.
     for binning in (1, 2, 4):
-        found = _ties(read, grid_width, grid_height, cell, binning)
-        ties = ties if ties and len(ties.xy) >= len(found.xy) else found
-        if found.enough:
-            ties = found
-            break
-    assert ties is not None
-    if not ties.enough:
-        return _unknown(ties, grid_width, grid_height, cell, budget_px)
-    return _decided(ties, Lattice(grid_width, grid_height), cell, budget_px)
+        ties = _ties(read, grid_width, grid_height, cell, binning)
+        most = ties if most is None or len(ties.xy) > len(most.xy) else most
+        if ties.enough:
+            solved = _solved(ties, lattice)
+            best = solved if best is None or solved.doubt < WORTH * best.doubt else best
+            if best.residual <= EXACT:
+                break
+    assert most is not None
+    return _decided(best, cell, budget_px) if best else _unknown(most, lattice, cell, budget_px)
 
 
 def _blocks_a_cell(width: int, height: int) -> int:
@@ -163,13 +183,24 @@ def _supported(xy: NDArray[np.float64], shifts: NDArray[np.float64], binning: in
     return np.asarray((np.take_along_axis(apart, near, axis=1) < allowed).any(axis=1))
 
 
-def _decided(ties: _Ties, lattice: Lattice, cell: int, budget_px: float) -> Alignment:
-    """The alignment that trusted tie points show to be the best, or none if they show none to be better."""
+def _solved(ties: _Ties, lattice: Lattice) -> _Solved:
+    """The plainest model that no more flexible one clearly beats on points held out."""
     candidates = models(lattice)
     affine = ties.shifts - candidates[1].fitted(ties.xy, ties.shifts)(ties.xy)
     agree = np.hypot(*affine.T) <= 3 * max(robust_sigma(affine), 0.05)
     xy, shifts = ties.xy[agree], ties.shifts[agree]
-    model, residual = _best(candidates, xy, shifts)
+    best, least = candidates[0], rms(candidates[0].held_out(xy, shifts))
+    for model in (model for model in candidates[1:] if model.least <= len(xy)):
+        left = rms(model.held_out(xy, shifts))
+        if left < WORTH * least:
+            best, least = model, left
+    return _Solved(ties, xy, shifts, best, least)
+
+
+def _decided(solved: _Solved, cell: int, budget_px: float) -> Alignment:
+    """The alignment by the best model, or none if that does not help."""
+    ties, lattice, model, residual = solved.ties, solved.model.lattice, solved.model, solved.residual
+    xy, shifts = solved.xy, solved.shifts
     before = rms(shifts)
     applied = before >= LEAST_RMS and residual < BETTER * before
     left, field = ties.shifts, None
@@ -197,18 +228,6 @@ def _decided(ties: _Ties, lattice: Lattice, cell: int, budget_px: float) -> Alig
     return Alignment(field, report, nodes, misaligned)
 
 
-def _best(
-    candidates: list[Model], xy: NDArray[np.float64], shifts: NDArray[np.float64]
-) -> tuple[Model, float]:
-    """The plainest model that no more flexible one clearly beats on points held out, and what it leaves."""
-    best, least = candidates[0], rms(candidates[0].held_out(xy, shifts))
-    for model in candidates[1:]:
-        left = rms(model.held_out(xy, shifts))
-        if left < WORTH * least:
-            best, least = model, left
-    return best, least
-
-
 def _kept_near(field: ShiftField, xy: NDArray[np.float64]) -> ShiftField:
     """The field nowhere more than a pixel beyond what it is at tie points: far from them it is a guess."""
     known = np.column_stack(field.at(*xy.T))
@@ -216,12 +235,12 @@ def _kept_near(field: ShiftField, xy: NDArray[np.float64]) -> ShiftField:
     return replace(field, dx=np.clip(field.dx, left, right), dy=np.clip(field.dy, top, bottom))
 
 
-def _unknown(ties: _Ties, width: int, height: int, cell: int, budget_px: float) -> Alignment:
+def _unknown(ties: _Ties, lattice: Lattice, cell: int, budget_px: float) -> Alignment:
     why = (
         f"Alignment is unknown: {len(ties.xy)} of {ties.tried} tie points can be trusted, "
         f"fewer than {LEAST_TRUSTED} or {LEAST_SHARE:.0%}."
     )
-    nodes = _nodes(ties, ties.shifts, Lattice(width, height), cell)
+    nodes = _nodes(ties, ties.shifts, lattice, cell)
     report = _report(ties, False, why, budget_px) | {
         "rms_before_px": None,
         "residual_px": None,

@@ -16,6 +16,9 @@ TUKEY = 4.685
 """Robust standard deviations beyond which Tukey's biweight ignores a point."""
 FINEST = 0.02
 """Pixels: a scatter smaller than this is not told from none, so no point is thrown out for it."""
+LEVEL = np.diag([1e-9, 1e-2, 1e-2])
+"""What the terms of an affine map cost: next to nothing, and enough where all tie points lie on a line."""
+AFFINE_POINTS, LATTICE_POINTS = 12, 40
 LATTICE_CELLS = 12
 """Cells of the lattice along the longer side, at most: what is left after the affine map is slow."""
 LATTICE_STEP = 256
@@ -82,10 +85,12 @@ class Lattice:
             a, b, c = (line[i : len(line) - 2 + i].ravel() for i in range(3))
             bends.append(identity[a] - 2 * identity[b] + identity[c])
         cost = np.concatenate(bends)
-        return np.pad(cost.T @ cost, (3, 0))
+        whole = np.pad(cost.T @ cost, (3, 0))
+        whole[:3, :3] = LEVEL
+        return whole
 
 
-def fit(design: NDArray[np.float64], shifts: Points, cost: NDArray[np.float64] | None = None) -> Points:
+def fit(design: NDArray[np.float64], shifts: Points, cost: NDArray[np.float64]) -> Points:
     """Coefficients (columns of design, 2) by least squares, iteratively reweighted with Tukey's biweight."""
     cost = 1e-9 * np.eye(design.shape[1]) if cost is None else cost
     residual: Points = shifts - np.median(shifts, axis=0)
@@ -106,8 +111,10 @@ class Model:
     """One way to explain the displacements of tie points at `xy`."""
 
     name: str
+    least: int
+    """Tie points without which it is not tried."""
     design: Callable[[Points], NDArray[np.float64]]
-    cost: NDArray[np.float64] | None
+    cost: NDArray[np.float64]
     lattice: Lattice
 
     def fitted(self, xy: Points, shifts: Points) -> Callable[[Points], Points]:
@@ -137,7 +144,7 @@ class Model:
 def models(lattice: Lattice) -> list[Model]:
     """From the plainest to the most flexible."""
     return [
-        Model("shift", lattice.shift, None, lattice),
-        Model("affine", lattice.affine, None, lattice),
-        *(Model("smooth", lattice.smooth, w * lattice.bending(), lattice) for w in STIFFNESS),
+        Model("shift", 1, lattice.shift, LEVEL[:1, :1], lattice),
+        Model("affine", AFFINE_POINTS, lattice.affine, LEVEL, lattice),
+        *(Model("smooth", LATTICE_POINTS, lattice.smooth, w * lattice.bending(), lattice) for w in STIFFNESS),
     ]
