@@ -64,6 +64,11 @@ class Alignment:
     nodes: Nodes
     misaligned: NDArray[np.bool_]
 
+    def misaligned_in(self, window: Window) -> NDArray[np.bool_]:
+        """Which pixels (rows, columns) of a window lie in a cell beyond the budget."""
+        rows, columns = np.arange(window.height) + window.row_off, np.arange(window.width) + window.col_off
+        return self.misaligned[np.ix_(rows // self.nodes.cell_px, columns // self.nodes.cell_px)]
+
 
 @dataclass(frozen=True, eq=False)
 class _Ties:
@@ -215,7 +220,7 @@ def _decided(solved: _Solved, cell: int, budget_px: float) -> Alignment:
     typical = float(np.median(np.hypot(*left.T)))
     if typical > budget_px:
         raise BadInput(
-            f"the two scenes lie {typical:.1f} px apart {'even after' if applied else 'and defy'} alignment, more "
+            f"the two scenes lie {typical:.2f} px apart {'even after' if applied else 'and defy'} alignment, more "
             f"than the {budget_px:g} px allowed; orthorectify or co-register the pair, or pass another pair"
         )
     nodes = _nodes(ties, left, lattice, cell)

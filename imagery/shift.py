@@ -204,7 +204,7 @@ def moved(
             if codes[source].any():
                 between_codes = _worst(codes[source], -1, margin, columns, across)
                 reasons[place] = _worst(between_codes, -2, -first, rows, down)
-    if hide_unseen:
+    if hide_unseen and reasons.any():
         found[:, reasons != Observation.OBSERVED] = 0
     return found, reasons
 

@@ -192,7 +192,7 @@ def rough(x: Any, y: Any) -> Any:
 
 def test_a_pair_that_no_smooth_field_mends_is_refused(land: Ground) -> None:
     with pytest.raises(
-        BadInput, match=r"lie \d\.\d px apart .* than the 1 px allowed; orthorectify"
+        BadInput, match=r"lie \d\.\d\d px apart .* than the 1 px allowed; orthorectify"
     ) as refusal:
         measure(reader(land.scene(), land.displaced(rough)), WIDTH, HEIGHT, 1.0)
     assert str(refusal.value).count(".") <= 2
@@ -207,6 +207,8 @@ def test_a_corner_out_of_place_is_named(land: Ground) -> None:
     # The corner is in the last of two by two cells of 512 pixels.
     assert alignment.nodes.cell_px == 512
     assert alignment.misaligned.tolist() == [[False, False], [False, True]]
+    beyond = alignment.misaligned_in(Window(500, 510, 20, 5))
+    assert beyond.tolist() == [[False] * 20] * 2 + [[False] * 12 + [True] * 8] * 3
     assert alignment.nodes.residual[1, 1] > 1
     assert alignment.nodes.residual[0, 0] < 0.5
 
