@@ -57,6 +57,7 @@ class Sensor(Strict):
     nodata: float | None = None
     saturated: float | None = None
     min_mapping_unit_m2: float = Field(gt=0)
+    misregistration_budget_px: float = Field(default=4.0, gt=0)
     mask: QualityMask | None = None
 
     @model_validator(mode="after")

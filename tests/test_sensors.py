@@ -82,6 +82,14 @@ def test_the_smallest_change_is_the_unit_or_four_pixels(name: str, gsd_m: float,
     assert sensor(name, "f").smallest_change_m2(gsd_m) == smallest_m2
 
 
+@pytest.mark.parametrize(
+    ("name", "budget_px"),
+    [("sentinel-2", 1.0), ("landsat-oli", 1.0), ("gf-1", 2.0), ("gf-2", 4.0), ("rgb", 4.0)],
+)
+def test_the_finer_the_pixels_the_more_of_them_relief_may_take(name: str, budget_px: float) -> None:
+    assert sensor(name, "f").misregistration_budget_px == budget_px
+
+
 @pytest.mark.parametrize("name", ["B2", "B02", "b02", "blue", "BLUE", " B2 ", "Blue"])
 def test_one_band_has_many_spellings(name: str) -> None:
     assert bands_in_file("sentinel-2", (name,), "f") == [("B02", 1)]
@@ -159,6 +167,10 @@ GOOD = '[s]\ntitle = "s"\nmin_mapping_unit_m2 = 1\nbands = [{ name = "A", common
             "s.gsd: is not a known key; allowed are bands, dtype, gsd_m, mask, min_mapping_unit_m2,",
         ),
         ("gsd_m = 0", "s.gsd_m: 0 is wrong: input should be greater than 0"),
+        (
+            "misregistration_budget_px = 0",
+            "s.misregistration_budget_px: 0 is wrong: input should be greater than",
+        ),
         (
             "offsets = [{ since = 2022-01-01, offset = 1 }]",
             "s.offsets.0.since: is not a known key; allowed are from",
