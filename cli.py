@@ -92,13 +92,15 @@ def scenes_add(
     to: Annotated[Path, typer.Option("--to", help="Folder of the catalog.")],
     sensor: SensorName = None,
     date: Annotated[str | None, typer.Option("--date", help="When it was acquired.")] = None,
-    cog: Annotated[bool, typer.Option("--cog", help="Store a Cloud-Optimized copy in the folder.")] = False,
+    cog: Annotated[bool, typer.Option("--cog", help="Store Cloud-Optimized copies in the folder.")] = False,
     json: Json = False,
 ) -> None:
     """Describe FILE by a STAC Item in a catalog folder."""
     from imagery.catalog import add_scene
 
-    terminal.show([add_scene(file, to, sensor, date, cog)], f"Added to {to}", json)
+    with terminal.progress() as advance:
+        row = add_scene(file, to, sensor, date, cog, advance)
+    terminal.show([row], f"Added to {to}", json)
 
 
 @app.command()

@@ -188,9 +188,12 @@ def writing(path: Path, grid: Grid, **profile: Any) -> Iterator[Any]:
         raise cannot_write(path, error) from error
 
 
-def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE") -> None:
-    """A Cloud-Optimized GeoTIFF of a GeoTIFF, with overviews; the caller names a path in a staging folder."""
-    options = COG_OPTIONS | {"overview_resampling": overview_resampling}
+def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE", **creation: Any) -> None:
+    """A Cloud-Optimized GeoTIFF of a GeoTIFF, with overviews; the caller names a path in a staging folder.
+
+    `creation`: options of GDAL's COG driver that outrank ours.
+    """
+    options = COG_OPTIONS | {"overview_resampling": overview_resampling} | creation
     try:
         with libraries_silenced():
             rasterio.shutil.copy(source, target, driver="COG", **options)

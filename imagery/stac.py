@@ -166,7 +166,7 @@ def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = 
         properties=_properties(scene, note),
     )
     for href in scene.files:
-        key = _asset_key(scene, href)
+        key = asset_key(scene, href)
         item.add_asset(key, _asset(scene, href, path.resolve().parent, checksums[href]))
     document = item.to_dict(include_self_link=False)
     host = "https://stac-extensions.github.io"
@@ -193,11 +193,13 @@ def _properties(scene: Scene, note: str) -> dict[str, Any]:
     return properties
 
 
-def _asset_key(scene: Scene, href: str) -> str:
+def asset_key(scene: Scene, href: str) -> str:
+    """The key of a file of a scene among its Item's assets: its band's name where the scene has several files."""
     names = [ref.name for ref in scene.bands if ref.href == href]
     if not names and scene.mask:
         return scene.mask.name
-    return names[0] if len(names) == 1 and len(scene.bands) > 1 else "image"
+    one_file = len({ref.href for ref in scene.bands}) == 1
+    return "image" if one_file and (len(names) > 1 or len(scene.bands) == 1) else "_".join(names)
 
 
 def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset:
