@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,25 +43,21 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
         BadInput: not an Item, of an unknown platform, on another machine, or without a known band.
     """
     item = _load(path)
-    name = sensor or _sensor_of(item, path)
-    entry = sensors.sensor(name, str(path))
-    refs: dict[str, BandRef] = {}
-    mask: BandRef | None = None
-    for key, asset in _assets(item):
-        bands = _band_list(asset)
-        if entry.mask and (index := _mask_index(entry.mask.band, key, bands)):
-            mask = mask or BandRef(entry.mask.band, _local(asset, path), index)
-        for band, index in _bands_in(name, key, bands):
-            refs.setdefault(band, BandRef(band, _local(asset, path), index))
+    name = sensor or sensor_of(item, str(path))
+    used = used_assets(item, name)
+    refs = [BandRef(band, _local(used.of[key], path), index) for band, (key, index) in used.bands.items()]
+    mask = None
+    if (quality := sensors.sensor(name, str(path)).mask) and used.mask:
+        mask = BandRef(quality.band, _local(used.of[used.mask[0]], path), used.mask[1])
     if not refs:
         raise BadInput(f"{path}: no asset holds a band of sensor {name}; name its bands or pass --sensor")
     return Scene(
         id=item.id,
         sensor=name,
         acquired_utc=acquired or _utc(item.datetime),
-        bands=tuple(refs.values()),
+        bands=tuple(refs),
         mask=mask,
-        grid=min((_grid(ref.href) for ref in refs.values()), key=lambda grid: grid.gsd_m),
+        grid=min((_grid(ref.href) for ref in refs), key=lambda grid: grid.gsd_m),
         source=str(path),
     )
 
@@ -79,17 +76,35 @@ def _grid(href: str) -> Any:
 def _load(path: Path) -> pystac.Item:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        item = pystac.Item.from_dict(document)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except ValueError as error:
+        raise _no_item(str(path), error) from error
+    return item_of(document, str(path))
+
+
+def item_of(document: Any, where: str) -> pystac.Item:
+    """The Item that a JSON document is.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return pystac.Item.from_dict(document)
     except (STACError, STACTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{path}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster"
-        ) from error
-    return item
+        raise _no_item(where, error) from error
 
 
-def _sensor_of(item: pystac.Item, path: Path) -> str:
+def _no_item(where: str, error: Exception) -> BadInput:
+    return BadInput(f"{where}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster")
+
+
+def sensor_of(item: pystac.Item, where: str) -> str:
+    """The sensor by the Item's platform or constellation.
+
+    Raises:
+        BadInput: neither is known.
+    """
     if named := item.properties.get("tiankan:sensor"):
         return str(named)
     said = [str(item.properties.get(key) or "") for key in ("constellation", "platform")]
@@ -97,7 +112,31 @@ def _sensor_of(item: pystac.Item, path: Path) -> str:
     for start, found in PLATFORMS.items():
         if any(text.startswith(start) for text in texts):
             return found
-    raise BadInput(f"{path}: platform {said[1] or said[0]!r} is not a known sensor; pass --sensor NAME")
+    raise BadInput(f"{where}: platform {said[1] or said[0]!r} is not a known sensor; pass --sensor NAME")
+
+
+@dataclass(frozen=True)
+class Used:
+    """Which assets of an Item a scene is read from, by key: (asset key, band index) of each band and of the mask."""
+
+    bands: dict[str, tuple[str, int]]
+    mask: tuple[str, int] | None
+    of: dict[str, pystac.Asset]
+
+
+def used_assets(item: pystac.Item, sensor: str) -> Used:
+    """The assets that hold bands of the sensor or its quality mask, the first of each."""
+    quality = sensors.sensor(sensor, item.id).mask
+    bands: dict[str, tuple[str, int]] = {}
+    mask = None
+    for key, asset in _assets(item):
+        listed = _band_list(asset)
+        if quality and (index := _mask_index(quality.band, key, listed)):
+            mask = mask or (key, index)
+        for band, index in _bands_in(sensor, key, listed):
+            bands.setdefault(band, (key, index))
+    keys = {key for key, _ in (*bands.values(), *([mask] if mask else []))}
+    return Used(bands, mask, {key: asset for key, asset in item.assets.items() if key in keys})
 
 
 def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
@@ -123,7 +162,7 @@ def _local(asset: pystac.Asset, path: Path) -> str:
 
 def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:
     listed = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
-    return [band for band in listed if isinstance(band, dict)]
+    return [band for band in listed if isinstance(band, dict)] if isinstance(listed, list) else []
 
 
 def _mask_index(band: str, key: str, listed: list[dict[str, Any]]) -> int | None:
