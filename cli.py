@@ -93,13 +93,16 @@ def scenes_add(
     sensor: SensorName = None,
     date: Annotated[str | None, typer.Option("--date", help="When it was acquired.")] = None,
     cog: Annotated[bool, typer.Option("--cog", help="Store Cloud-Optimized copies in the folder.")] = False,
+    clouds: Annotated[
+        bool, typer.Option("--clouds", help="Find clouds: Sentinel-2 level 1C without SCL.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Describe FILE by a STAC Item in a catalog folder."""
     from imagery.catalog import add_scene
 
     with terminal.progress() as advance:
-        row = add_scene(file, to, sensor, date, cog, advance)
+        row = add_scene(file, to, sensor, date, cog, advance, clouds)
     terminal.show([row], f"Added to {to}", json)
 
 

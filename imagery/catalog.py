@@ -1,5 +1,6 @@
 """Scenes out of what the user has: a STAC Item or a plain raster."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,10 @@ from typing import Any
 from ground.errors import BadInput
 from ground.files import sha256
 from imagery import sensors, stac
+from imagery.clouds import cloud_mask, made_by
 from imagery.ingest import Advance, checksums_in, copied
 from imagery.raster import alpha_band, check_measured, grid_of, opened
 from imagery.scene import BandRef, Scene
-
-ITEM_SUFFIXES = {".json", ".geojson"}
 
 
 def parse_date(text: str | None, where: str) -> datetime | None:
@@ -34,7 +34,7 @@ def open_scene(path: Path, sensor: str | None = None, acquired: str | None = Non
         BadInput: the file cannot be a scene; the sentence says why.
     """
     when = parse_date(acquired, str(path))
-    if path.suffix.lower() in ITEM_SUFFIXES:
+    if path.suffix.lower() in stac.ITEM_SUFFIXES:
         return stac.read_item(path, sensor, when)
     return _from_raster(path, sensor, when)
 
@@ -102,8 +102,11 @@ def add_scene(
     acquired: str | None,
     cog: bool,
     advance: Advance | None = None,
+    clouds: bool = False,
 ) -> dict[str, Any]:
     """A STAC Item in `folder` for a raster, with COG copies beside it if asked; its row. Again changes nothing.
+
+    `clouds`: with a cloud mask too, for Sentinel-2 that came without one.
 
     Raises:
         BadInput: the file is no scene, or the folder holds another one of its name.
@@ -118,8 +121,13 @@ def add_scene(
         raise BadInput(
             f"{item}: another scene of this name is there already; rename {path.name} or remove it"
         )
+    kept = checksums_in(item)
     if cog:
-        scene = copied(scene, folder, checksums_in(item), advance)
+        scene = copied(scene, folder, kept, advance)
+    if clouds:
+        scene = replace(scene, mask=cloud_mask(scene, path, folder, kept, advance))
+        note = f"{note}; {made_by()}"
+    if cog or clouds:
         checksums = {href: sha256(Path(href)) for href in scene.files}
     stac.write_item(scene, item, checksums, note)
     return scene_row(open_scene(item))

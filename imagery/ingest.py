@@ -51,7 +51,7 @@ def copied(scene: Scene, folder: Path, kept: dict[Path, str], advance: Advance |
         CannotWrite: the disk is full; nothing half-written was left.
     """
     targets = {href: folder / f"{_stem(scene, href)}.tif" for href in scene.files}
-    missing = [href for href in scene.files if not _stands(Path(href), targets[href], kept)]
+    missing = [href for href in scene.files if not stands(Path(href), targets[href], kept)]
     counter = _Counter(advance, sum(_pixels(href) for href in missing))
     if missing:
         with staging_folder(folder) as staging:
@@ -85,7 +85,7 @@ def _stem(scene: Scene, href: str) -> str:
     return f"{scene.id}_{key if re.fullmatch(PLAIN_KEY, key) else scene.files.index(href) + 1}"
 
 
-def _stands(source: Path, target: Path, kept: dict[Path, str]) -> bool:
+def stands(source: Path, target: Path, kept: dict[Path, str]) -> bool:
     """Whether the copy is there already, as it was made."""
     if target.resolve() == source.resolve():
         raise BadInput(f"{target}: lies in the catalog already and would be replaced; leave out --cog")

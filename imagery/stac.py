@@ -26,6 +26,8 @@ PLATFORMS = {
 }  # fmt: skip
 """Beginnings of STAC platform and constellation names, and the sensor that they carry."""
 
+ITEM_SUFFIXES = {".json", ".geojson"}
+"""Of files that are Items; any other is a raster."""
 NOT_MEASURED = {"thumbnail", "overview", "visual"}
 """Asset roles of pictures made for the eye: their values are stretched, never to be measured."""
 PICTURES = ("visual", "thumbnail", "overview", "preview", "rendered_preview")
@@ -188,6 +190,20 @@ def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple
             found.append((hit, index))
     by_key = names.get(sensors.same_band(key))
     return [(by_key, 1)] if by_key and not found and len(listed) <= 1 else found
+
+
+def band_named(path: Path, band: str, names: tuple[str, ...]) -> BandRef | None:
+    """A band of an Item that is none of its sensor's, by any of its names."""
+    wanted = {name.upper() for name in names}
+    for key, asset in _assets(_load(path)):
+        listed = _band_list(asset)
+        for index, entry in enumerate(listed, 1):
+            said = (entry.get("name"), entry.get("eo:common_name"), entry.get("common_name"))
+            if wanted & {str(word).upper() for word in said if word}:
+                return BandRef(band, _local(asset, path), index)
+        if key.upper() in wanted and len(listed) <= 1:
+            return BandRef(band, _local(asset, path), 1)
+    return None
 
 
 def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = "") -> None:
