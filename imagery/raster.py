@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from ground.crs import crs_of
 from ground.errors import BadInput, one_line
 from ground.files import cannot_write, libraries_silenced
+from imagery.jp2 import is_cut_short
 from imagery.scene import Grid
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
@@ -48,6 +49,8 @@ def opened(href: str) -> Iterator[DatasetReader]:
         raise BadInput(f"{href}: there is no such file; check the path")
     try:
         with _opened_quietly(href) as source:
+            if source.driver.startswith("JP2") and Path(href).is_file() and is_cut_short(Path(href)):
+                raise unreadable(href, EOFError("the JPEG 2000 codestream has no end"))
             yield source
     except GDAL_ERRORS as error:
         raise unreadable(href, error) from error

@@ -15,6 +15,7 @@ from ground.errors import BadInput
 from ground.files import sha256
 from imagery import ingest
 from imagery.catalog import add_scene, list_scenes, open_scene
+from imagery.jp2 import is_cut_short
 
 Raster = Callable[..., Path]
 PLACE = {"crs": "EPSG:32649", "transform": Affine(10, 0, 600_000, 0, -10, 4_200_000)}
@@ -190,19 +191,49 @@ def test_what_is_not_its_own_copy_is_not_replaced(safe: Path, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["S2A_T49_B08.tif"]
 
 
-@pytest.mark.parametrize("name", ["a.jp2", "a.img", "a.tif"])
+@pytest.mark.parametrize("part", [0.1, 0.66, 0.95])
+@pytest.mark.parametrize("name", ["a.jp2", "tiled.jp2", "a.img", "a.tif"])
 def test_a_file_cut_short_leaves_one_sentence_and_nothing_else(
-    raster: Raster, tmp_path: Path, name: str
+    raster: Raster, tmp_path: Path, name: str, part: float
 ) -> None:
     values = np.random.default_rng(1).integers(1, 20_000, (3, 700, 900)).astype("uint16")
-    made = {"a.jp2": jp2, "a.img": lambda path, data: write(path, data, "HFA")}
-    path = made[name](tmp_path / name, values) if name in made else raster(name, values, blockysize=1)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    if name.endswith("jp2"):
+        # OpenJPEG gives the tiles that are missing as zeros, and no error.
+        path = jp2(
+            tmp_path / name, values, **({"BLOCKXSIZE": 256, "BLOCKYSIZE": 256} if name[0] == "t" else {})
+        )
+    elif name == "a.img":
+        path = write(tmp_path / name, values, "HFA")
+    else:
+        path = raster(name, values, blockysize=1)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
     with pytest.raises(BadInput) as caught:
         add_scene(path, tmp_path / "out", None, None, True)
     assert str(caught.value).startswith(f"{path}: cannot be read as a raster, it may be corrupt or cut short")
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "out").rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "cut"),
+    [
+        (b"\xff\x4f\xff\x51....\xff\xd9", False),
+        (b"\xff\x4f\xff\x51....", True),
+        # A box of 12 bytes, then the codestream: of a known length, to the end of the file, of a long length.
+        (b"\0\0\0\x0cjP  ....\0\0\0\x0cjp2c..\xff\xd9\0\0\0\x08xml ", False),
+        (b"\0\0\0\x0cjP  ....\0\0\0\0jp2c..\xff\xd9", False),
+        (b"\0\0\0\x01jp2c\0\0\0\0\0\0\0\x14..\xff\xd9", False),
+        (b"\0\0\0\x0cjP  ....\0\0\0\x0djp2c..\xff\xd9", True),
+        (b"\0\0\0\x0cjP  ....\0\0\0\0jp2c....", True),
+        (b"\0\0\0\x0cjP  ....", True),
+        (b"\0\0\0\x04jP  ....", True),
+        (b"\0\0", True),
+        (b"", True),
+    ],
+)
+def test_the_end_of_a_codestream_is_looked_for(tmp_path: Path, data: bytes, cut: bool) -> None:
+    (tmp_path / "a.jp2").write_bytes(data)
+    assert is_cut_short(tmp_path / "a.jp2") is cut
 
 
 def test_a_copy_that_was_interrupted_leaves_nothing(safe: Path, tmp_path: Path) -> None:
