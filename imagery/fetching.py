@@ -55,6 +55,9 @@ def fetched(chosen: Candidate, folder: Path, tell: Callable[[float], None]) -> P
         _fetch(href, target, known.get(target), _sha256_said(asset), _part(tell, count, len(used)))
         names[key] = target.name
     _write_item(chosen, sensor, used, names, path)
+    for left in home.glob(f"{STAGING}*.*"):
+        # Of a version that the server has replaced meanwhile.
+        left.unlink(missing_ok=True)
     tell(1.0)
     return path
 

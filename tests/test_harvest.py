@@ -146,6 +146,7 @@ def test_what_broke_off_is_gone_on_from(
     assert {p.name for p in (folder / "b-best").iterdir() if not p.name.startswith(".partial-")} == {
         "red.tif"
     }
+    (folder / "b-best" / ".partial-0123456789abcdef.tif").write_bytes(b"of an older version")
     world.paths.clear()
     fetch_best(found, folder)
     asked = [path for path in world.paths if "b-best/nir" in path]
