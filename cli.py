@@ -52,13 +52,49 @@ def scenes_add(
     to: Annotated[Path, typer.Option("--to", help="Folder of the catalog.")],
     sensor: SensorName = None,
     date: Annotated[str | None, typer.Option("--date", help="When it was acquired.")] = None,
-    cog: Annotated[bool, typer.Option("--cog", help="Store a Cloud-Optimized copy in the folder.")] = False,
+    cog: Annotated[bool, typer.Option("--cog", help="Store Cloud-Optimized copies in the folder.")] = False,
+    clouds: Annotated[
+        bool, typer.Option("--clouds", help="Find clouds: Sentinel-2 level 1C without SCL.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Describe FILE by a STAC Item in a catalog folder."""
     from imagery.catalog import add_scene
 
-    terminal.show([add_scene(file, to, sensor, date, cog)], f"Added to {to}", json)
+    with terminal.progress() as advance:
+        row = add_scene(file, to, sensor, date, cog, advance, clouds)
+    terminal.show([row], f"Added to {to}", json)
+
+
+@scenes_app.command("search")
+def scenes_search(
+    api: Annotated[str, typer.Option("--api", help="STAC API, or a static catalog.json.")],
+    collection: Annotated[str, typer.Option("--collection", help="Its collection, as sentinel-2-l2a.")],
+    before: Annotated[str, typer.Option("--before", help="Period of the earlier scene: FROM/TO.")],
+    after: Annotated[str, typer.Option("--after", help="Period of the later scene: FROM/TO.")],
+    bbox: Annotated[str | None, typer.Option("--bbox", help="Area: west,south,east,north, degrees.")] = None,
+    aoi: Annotated[Path | None, typer.Option("--aoi", help="Area: GeoJSON polygons in degrees.")] = None,
+    max_cloud: Annotated[float, typer.Option("--max-cloud", min=0, max=100, help="Most cloud, %.")] = 30,
+    sensor: SensorName = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to fetch the best pair into.")] = None,
+    json: Json = False,
+) -> None:
+    """The best pair of scenes of an area in a STAC catalog, with what each pair costs; fetched with --to."""
+    from imagery import harvest
+
+    wanted = harvest.read_wanted(api, collection, (bbox, aoi), (before, after), max_cloud, sensor)
+    found = harvest.search(wanted)
+    rows: list[dict[str, Any]] = []
+    if to:
+        with terminal.progress() as advance:
+            rows = harvest.fetch_best(found, to, advance)
+    pairs = harvest.pair_rows(found)
+    if json:
+        terminal.print_json({"pairs": pairs, "left_out": found.broken, "fetched": rows})
+        return
+    terminal.show(pairs, f"Pairs of {collection}, the best first", False, harvest.legend(found))
+    if to:
+        terminal.show(rows, f"Fetched to {to}", False)
 
 
 @app.command()

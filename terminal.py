@@ -17,6 +17,9 @@ WIDE = 200
 MOST_LINES = 60
 """Judgements that a terminal shows."""
 STEPS = {
+    "copy": "Copying the scene",
+    "fetch": "Fetching the pair",
+    "clouds": "Looking for clouds",
     "learn": "Learning what did not change",
     "detect": "Writing the change map",
     "batch": "Pairs",

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ground.errors import BadInput
-from ground.files import sha256, written_beside
+from ground.files import sha256
 from imagery import sensors, stac
-from imagery.raster import alpha_band, check_measured, grid_of, opened, to_cog
+from imagery.clouds import cloud_mask, made_by
+from imagery.ingest import Advance, checksums_in, copied
+from imagery.raster import alpha_band, check_measured, grid_of, opened
 from imagery.scene import BandRef, Scene
-
-ITEM_SUFFIXES = {".json", ".geojson"}
 
 
 def parse_date(text: str | None, where: str) -> datetime | None:
@@ -34,7 +34,7 @@ def open_scene(path: Path, sensor: str | None = None, acquired: str | None = Non
         BadInput: the file cannot be a scene; the sentence says why.
     """
     when = parse_date(acquired, str(path))
-    if path.suffix.lower() in ITEM_SUFFIXES:
+    if path.suffix.lower() in stac.ITEM_SUFFIXES:
         return stac.read_item(path, sensor, when)
     return _from_raster(path, sensor, when)
 
@@ -96,9 +96,17 @@ def scene_row(scene: Scene) -> dict[str, Any]:
 
 
 def add_scene(
-    path: Path, folder: Path, sensor: str | None, acquired: str | None, cog: bool
+    path: Path,
+    folder: Path,
+    sensor: str | None,
+    acquired: str | None,
+    cog: bool,
+    advance: Advance | None = None,
+    clouds: bool = False,
 ) -> dict[str, Any]:
-    """A STAC Item in `folder` for a raster, with a COG copy beside it if asked; its row. Again changes nothing.
+    """A STAC Item in `folder` for a raster, with COG copies beside it if asked; its row. Again changes nothing.
+
+    `clouds`: with a cloud mask too, for Sentinel-2 that came without one.
 
     Raises:
         BadInput: the file is no scene, or the folder holds another one of its name.
@@ -108,27 +116,18 @@ def add_scene(
         raise BadInput(f"{path}: its id {scene.id!r} cannot be the name of a file; mend the Item's id")
     item = folder / f"{scene.id}.json"
     checksums = {href: sha256(Path(href)) for href in scene.files}
-    note = f"source sha256 {checksums[scene.bands[0].href]}"
+    note = f"source sha256 {', '.join(checksums.values())}"
     if item.is_file() and note not in item.read_text(encoding="utf-8"):
         raise BadInput(
             f"{item}: another scene of this name is there already; rename {path.name} or remove it"
         )
+    kept = checksums_in(item)
     if cog:
-        scene = _copied(scene, folder / f"{scene.id}.tif")
+        scene = copied(scene, folder, kept, advance)
+    if clouds:
+        scene = replace(scene, mask=cloud_mask(scene, path, folder, kept, advance))
+        note = f"{note}; {made_by()}"
+    if cog or clouds:
         checksums = {href: sha256(Path(href)) for href in scene.files}
     stac.write_item(scene, item, checksums, note)
     return scene_row(open_scene(item))
-
-
-def _copied(scene: Scene, copy: Path) -> Scene:
-    """The scene on a Cloud-Optimized copy of its one file."""
-    if len(scene.files) > 1:
-        raise BadInput(
-            f"{scene.source}: its bands lie in {len(scene.files)} files and a copy is one; leave out --cog"
-        )
-    if copy.resolve() == Path(scene.files[0]).resolve():
-        raise BadInput(f"{copy}: lies in the catalog already and would be replaced; leave out --cog")
-    with written_beside(copy) as beside:
-        to_cog(Path(scene.files[0]), beside)
-    mask = replace(scene.mask, href=str(copy)) if scene.mask else None
-    return replace(scene, bands=tuple(replace(ref, href=str(copy)) for ref in scene.bands), mask=mask)

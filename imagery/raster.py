@@ -20,6 +20,7 @@ from rasterio.windows import Window
 from ground.crs import crs_of
 from ground.errors import BadInput, one_line
 from ground.files import cannot_write, libraries_silenced
+from imagery.jp2 import is_cut_short
 from imagery.scene import Grid
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
@@ -66,6 +67,8 @@ def opened(href: str) -> Iterator[DatasetReader]:
     try:
         # Not the dataset's own context, which may only be left in the thread that entered it.
         with closing(_opened_quietly(href)) as source:
+            if source.driver.startswith("JP2") and Path(href).is_file() and is_cut_short(Path(href)):
+                raise unreadable(href, EOFError("the JPEG 2000 codestream has no end"))
             yield source
     except GDAL_ERRORS as error:
         raise unreadable(href, error) from error
@@ -206,9 +209,12 @@ def writing(path: Path, grid: Grid, **profile: Any) -> Iterator[Any]:
         raise cannot_write(path, error) from error
 
 
-def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE") -> None:
-    """A Cloud-Optimized GeoTIFF of a GeoTIFF, with overviews; the caller names a path in a staging folder."""
-    options = COG_OPTIONS | {"overview_resampling": overview_resampling}
+def to_cog(source: Path, target: Path, overview_resampling: str = "AVERAGE", **creation: Any) -> None:
+    """A Cloud-Optimized GeoTIFF of a GeoTIFF, with overviews; the caller names a path in a staging folder.
+
+    `creation`: options of GDAL's COG driver that outrank ours.
+    """
+    options = COG_OPTIONS | {"overview_resampling": overview_resampling} | creation
     try:
         with libraries_silenced():
             rasterio.shutil.copy(source, target, driver="COG", **options)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ PLATFORMS = {
 }  # fmt: skip
 """Beginnings of STAC platform and constellation names, and the sensor that they carry."""
 
+ITEM_SUFFIXES = {".json", ".geojson"}
+"""Of files that are Items; any other is a raster."""
 NOT_MEASURED = {"thumbnail", "overview", "visual"}
 """Asset roles of pictures made for the eye: their values are stretched, never to be measured."""
 PICTURES = ("visual", "thumbnail", "overview", "preview", "rendered_preview")
@@ -42,25 +45,21 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
         BadInput: not an Item, of an unknown platform, on another machine, or without a known band.
     """
     item = _load(path)
-    name = sensor or _sensor_of(item, path)
-    entry = sensors.sensor(name, str(path))
-    refs: dict[str, BandRef] = {}
-    mask: BandRef | None = None
-    for key, asset in _assets(item):
-        bands = _band_list(asset)
-        if entry.mask and (index := _mask_index(entry.mask.band, key, bands)):
-            mask = mask or BandRef(entry.mask.band, _local(asset, path), index)
-        for band, index in _bands_in(name, key, bands):
-            refs.setdefault(band, BandRef(band, _local(asset, path), index))
+    name = sensor or sensor_of(item, str(path))
+    used = used_assets(item, name)
+    refs = [BandRef(band, _local(used.of[key], path), index) for band, (key, index) in used.bands.items()]
+    mask = None
+    if (quality := sensors.sensor(name, str(path)).mask) and used.mask:
+        mask = BandRef(quality.band, _local(used.of[used.mask[0]], path), used.mask[1])
     if not refs:
         raise BadInput(f"{path}: no asset holds a band of sensor {name}; name its bands or pass --sensor")
     return Scene(
         id=item.id,
         sensor=name,
         acquired_utc=acquired or _utc(item.datetime),
-        bands=tuple(refs.values()),
+        bands=tuple(refs),
         mask=mask,
-        grid=min((_grid(ref.href) for ref in refs.values()), key=lambda grid: grid.gsd_m),
+        grid=min((_grid(ref.href) for ref in refs), key=lambda grid: grid.gsd_m),
         source=str(path),
     )
 
@@ -79,17 +78,35 @@ def _grid(href: str) -> Any:
 def _load(path: Path) -> pystac.Item:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        item = pystac.Item.from_dict(document)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except ValueError as error:
+        raise _no_item(str(path), error) from error
+    return item_of(document, str(path))
+
+
+def item_of(document: Any, where: str) -> pystac.Item:
+    """The Item that a JSON document is.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return pystac.Item.from_dict(document)
     except (STACError, STACTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{path}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster"
-        ) from error
-    return item
+        raise _no_item(where, error) from error
 
 
-def _sensor_of(item: pystac.Item, path: Path) -> str:
+def _no_item(where: str, error: Exception) -> BadInput:
+    return BadInput(f"{where}: is not a STAC Item ({one_line(error, 160)}); give an Item or a raster")
+
+
+def sensor_of(item: pystac.Item, where: str) -> str:
+    """The sensor by the Item's platform or constellation.
+
+    Raises:
+        BadInput: neither is known.
+    """
     if named := item.properties.get("tiankan:sensor"):
         return str(named)
     said = [str(item.properties.get(key) or "") for key in ("constellation", "platform")]
@@ -97,7 +114,31 @@ def _sensor_of(item: pystac.Item, path: Path) -> str:
     for start, found in PLATFORMS.items():
         if any(text.startswith(start) for text in texts):
             return found
-    raise BadInput(f"{path}: platform {said[1] or said[0]!r} is not a known sensor; pass --sensor NAME")
+    raise BadInput(f"{where}: platform {said[1] or said[0]!r} is not a known sensor; pass --sensor NAME")
+
+
+@dataclass(frozen=True)
+class Used:
+    """Which assets of an Item a scene is read from, by key: (asset key, band index) of each band and of the mask."""
+
+    bands: dict[str, tuple[str, int]]
+    mask: tuple[str, int] | None
+    of: dict[str, pystac.Asset]
+
+
+def used_assets(item: pystac.Item, sensor: str) -> Used:
+    """The assets that hold bands of the sensor or its quality mask, the first of each."""
+    quality = sensors.sensor(sensor, item.id).mask
+    bands: dict[str, tuple[str, int]] = {}
+    mask = None
+    for key, asset in _assets(item):
+        listed = _band_list(asset)
+        if quality and (index := _mask_index(quality.band, key, listed)):
+            mask = mask or (key, index)
+        for band, index in _bands_in(sensor, key, listed):
+            bands.setdefault(band, (key, index))
+    keys = {key for key, _ in (*bands.values(), *([mask] if mask else []))}
+    return Used(bands, mask, {key: asset for key, asset in item.assets.items() if key in keys})
 
 
 def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
@@ -123,7 +164,7 @@ def _local(asset: pystac.Asset, path: Path) -> str:
 
 def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:
     listed = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
-    return [band for band in listed if isinstance(band, dict)]
+    return [band for band in listed if isinstance(band, dict)] if isinstance(listed, list) else []
 
 
 def _mask_index(band: str, key: str, listed: list[dict[str, Any]]) -> int | None:
@@ -151,6 +192,20 @@ def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple
     return [(by_key, 1)] if by_key and not found and len(listed) <= 1 else found
 
 
+def band_named(path: Path, band: str, names: tuple[str, ...]) -> BandRef | None:
+    """A band of an Item that is none of its sensor's, by any of its names."""
+    wanted = {name.upper() for name in names}
+    for key, asset in _assets(_load(path)):
+        listed = _band_list(asset)
+        for index, entry in enumerate(listed, 1):
+            said = (entry.get("name"), entry.get("eo:common_name"), entry.get("common_name"))
+            if wanted & {str(word).upper() for word in said if word}:
+                return BandRef(band, _local(asset, path), index)
+        if key.upper() in wanted and len(listed) <= 1:
+            return BandRef(band, _local(asset, path), 1)
+    return None
+
+
 def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = "") -> None:
     """A STAC 1.1 Item with relative hrefs, written beside and renamed.
 
@@ -166,7 +221,7 @@ def write_item(scene: Scene, path: Path, checksums: dict[str, str], note: str = 
         properties=_properties(scene, note),
     )
     for href in scene.files:
-        key = _asset_key(scene, href)
+        key = asset_key(scene, href)
         item.add_asset(key, _asset(scene, href, path.resolve().parent, checksums[href]))
     document = item.to_dict(include_self_link=False)
     host = "https://stac-extensions.github.io"
@@ -193,11 +248,13 @@ def _properties(scene: Scene, note: str) -> dict[str, Any]:
     return properties
 
 
-def _asset_key(scene: Scene, href: str) -> str:
+def asset_key(scene: Scene, href: str) -> str:
+    """The key of a file of a scene among its Item's assets: its band's name where the scene has several files."""
     names = [ref.name for ref in scene.bands if ref.href == href]
     if not names and scene.mask:
         return scene.mask.name
-    return names[0] if len(names) == 1 and len(scene.bands) > 1 else "image"
+    one_file = len({ref.href for ref in scene.bands}) == 1
+    return "image" if one_file and (len(names) > 1 or len(scene.bands) == 1) else "_".join(names)
 
 
 def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset:

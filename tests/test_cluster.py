@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ground.errors import BadInput
 from ground.files import sha256
 from pipeline import DetectOptions, Handles, detect
 
+ROOT = Path(__file__).parent.parent
 RESULTS = ("change.tif", "changes.gpkg", "changes.parquet")
 OPTIONS = DetectOptions(handles=Handles(window=512))
 
@@ -149,10 +151,11 @@ def test_items_of_one_place_are_paired_with_the_one_before(
     assert [pair.name for pair in pairs_of(tmp_path / "catalog")] == ["a--b", "b--c"]
 
 
-def test_no_cluster_is_one_sentence() -> None:
+def test_no_cluster_is_one_sentence(pair: tuple[Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    with (
-        pytest.raises(BadInput, match=r"--cluster: no Ray cluster answers at '127.0.0.1:1'"),
-        Cluster("127.0.0.1:1"),
-    ):
-        pass
+    words = [str(ROOT / "tiankan"), "detect", "--before", str(pair[0]), "--after", str(pair[1])]
+    asked = [*words, "--out", str(tmp_path / "out"), "--cluster", "127.0.0.1:1"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("tiankan: --cluster: no Ray cluster answers at '127.0.0.1:1'")
+    assert done.stderr.count("\n") == 1

@@ -40,7 +40,9 @@ def test_pins_are_name_and_version_only() -> None:
 
 
 def test_the_extras_that_the_readme_names_exist() -> None:
-    assert set(PROJECT["project"]["optional-dependencies"]) == {"web", "train", "ray", "notebook", "dev"}
+    assert set(PROJECT["project"]["optional-dependencies"]) == {
+        "web", "train", "ray", "clouds", "notebook", "dev",
+    }  # fmt: skip
 
 
 def test_the_conda_environment_is_the_same_installation() -> None:

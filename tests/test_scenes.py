@@ -284,15 +284,3 @@ def test_an_id_cannot_lead_out_of_the_catalog(
     with pytest.raises(BadInput, match=r"its id '\.\./evil' cannot be the name of a file"):
         add_scene(path, tmp_path / "catalog", None, None, cog=False)
     assert not (tmp_path / "evil.json").exists()
-
-
-def test_several_files_are_not_copied_into_one(
-    raster: Raster, numbered: Callable[..., Any], tmp_path: Path
-) -> None:
-    for name in "rn":
-        raster(f"{name}.tif", numbered(1, 2, 2))
-    path = item(tmp_path, {"B04": {"href": "r.tif"}, "B08": {"href": "n.tif"}})
-    with pytest.raises(BadInput, match="its bands lie in 2 files and a copy is one; leave out --cog"):
-        add_scene(path, tmp_path / "catalog", None, None, cog=True)
-    row = add_scene(path, tmp_path / "catalog", None, None, cog=False)
-    assert (row["id"], set(row["bands"].split(", "))) == ("theirs", {"B04", "B08"})
