@@ -6,6 +6,8 @@ worker that is lost is started again and its windows are looked at again.
 
 import itertools
 import os
+import re
+import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -79,6 +81,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         ray = _ray()
+        _answers(self._address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         given: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": path}}}
@@ -93,10 +96,7 @@ class Cluster:
                 **given,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise BadInput(
-                f"--cluster: no Ray cluster answers at {self._address!r} ({one_line(error, 120)}); start one with "
-                "`ray start --head`, or write local"
-            ) from error
+            raise _no_cluster(self._address, error) from error
         have = ray.cluster_resources()
         gpus = int(have.get("GPU", 0))
         count = self._asked or gpus or int(have.get("CPU", 1))
@@ -141,6 +141,24 @@ class Cluster:
                 f"--cluster: a worker was lost {RESTARTS + 1} times ({one_line(error, 120)}); what is done is kept, "
                 "run again with fewer --workers or a smaller --window"
             ) from error
+
+
+def _answers(address: str) -> None:
+    """Ray itself would wait for minutes for a host that does not answer."""
+    found = re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> BadInput:
+    return BadInput(
+        f"--cluster: no Ray cluster answers at {address!r} ({one_line(error, 120)}); start one with "
+        "`ray start --head`, or write local"
+    )
 
 
 def _chunks(windows: Sequence[PaddedWindow]) -> Iterator[list[PaddedWindow]]:

@@ -22,15 +22,17 @@ from detection.inputs import given
 from detection.plan import Handles
 from detection.polygons import Outlines, outlines
 from detection.predict import predict
+from detection.registration import registration, write_raster
 from ground.clock import Clock
 from ground.errors import BadInput
 from ground.files import short_hash, unfinished_folder
+from imagery.align import Alignment
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
 from imagery.scene import ScenePair
 from imagery.sensors import sensor
 
-MADE = ("change.tif", "changes.gpkg", "changes.parquet", "run.json")
+MADE = ("change.tif", "changes.gpkg", "changes.parquet", "alignment.tif", "run.json")
 """What `detect` writes; run.json last, so that where it lies the others are whole."""
 
 Advance = Callable[[str, int, int], None]
@@ -93,29 +95,45 @@ def detect(
     run = _head(pair, inputs.sha256, choice, options)
     if not again and (old := _result(out, run)) is not None:
         return old
-    made_by = record.made_by(run)
     with unfinished_folder(out, _key(pair, choice, options), _worth_keeping) as work:
         inputs.same_as_in(work)
-        prediction = predict(pair, choice, work / MADE[0], made_by, advance, options.handles, clock, cluster)
-        with clock.step("polygons"):
-            found = outlines(
-                work / MADE[0],
-                threshold=choice.threshold,
-                smallest_m2=run["parameters"]["min_mapping_unit_m2"],
-                grow=options.grow,
-            )
-        with clock.step("classify"):
-            frame = _change_frame(pair, found, run["pair_id"], advance)
-        change_frame.write(frame, work / MADE[1], made_by)
-        change_frame.write_parquet(frame, work / MADE[2], made_by)
+        run |= _worked(pair, choice, options, run, work, (advance, clock, cluster))
         inputs.still_the_same()
-        run |= record.tail(pair, frame, prediction, clock.seconds)
         (work / MADE[-1]).write_text(json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         # An older run.json must not stand beside newer files, even if we are stopped between two renames.
         (out / MADE[-1]).unlink(missing_ok=True)
         for name in MADE:
             os.replace(work / name, out / name)
     return run
+
+
+def _worked(
+    pair: ScenePair,
+    choice: Choice,
+    options: DetectOptions,
+    run: dict[str, Any],
+    work: Path,
+    means: tuple[Advance, Clock, Cluster | None],
+) -> dict[str, Any]:
+    """Every file but run.json made in `work`; what run.json gains."""
+    advance, clock, cluster = means
+    made_by = record.made_by(run)
+    change_map, geopackage, parquet, aligned, _ = (work / name for name in MADE)
+    with clock.step("align"):
+        alignment = registration(pair)
+        write_raster(alignment, pair.grid, aligned, made_by)
+    prediction = predict(
+        pair, choice, change_map, made_by, advance, options.handles, clock, cluster, alignment
+    )
+    with clock.step("polygons"):
+        smallest = run["parameters"]["min_mapping_unit_m2"]
+        found = outlines(change_map, threshold=choice.threshold, smallest_m2=smallest, grow=options.grow)
+    with clock.step("classify"):
+        frame = _change_frame(pair, found, run["pair_id"], advance, alignment)
+    with clock.step("save"):
+        change_frame.write(frame, geopackage, made_by)
+        change_frame.write_parquet(frame, parquet, made_by)
+    return {"alignment": alignment.report} | record.tail(pair, frame, prediction, clock.seconds)
 
 
 def _result(out: Path, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -197,8 +215,10 @@ def _smallest_m2(pair: ScenePair) -> float:
     return max(kind.smallest_change_m2(pair.grid.gsd_m) for kind in kinds)
 
 
-def _change_frame(pair: ScenePair, found: Outlines, pair_id: str, advance: Advance) -> gpd.GeoDataFrame:
-    greenness = ndvi_change(pair, found.polygons, advance)
+def _change_frame(
+    pair: ScenePair, found: Outlines, pair_id: str, advance: Advance, alignment: Alignment
+) -> gpd.GeoDataFrame:
+    greenness = ndvi_change(pair, found.polygons, advance, alignment)
     return change_frame.make(
         found.polygons,
         found.grid.crs,

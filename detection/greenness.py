@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from detection.sample import sample_blocks
 from detection.workers import each
+from imagery.align import Alignment
 from imagery.raster import BLOCK, FILTERS, small_cache
 from imagery.reader import Block, PairReader
 from imagery.scene import Grid, ScenePair
@@ -36,7 +37,10 @@ def ndvi(red: NDArray[np.float32], nir: NDArray[np.float32]) -> NDArray[np.float
 
 
 def ndvi_change(
-    pair: ScenePair, outlines: NDArray[np.object_], advance: Callable[[str, int, int], None]
+    pair: ScenePair,
+    outlines: NDArray[np.object_],
+    advance: Callable[[str, int, int], None],
+    alignment: Alignment | None = None,
 ) -> NDArray[np.float64]:
     """Mean NDVI change inside each polygon (in the pair's CRS), less the median of unchanged ground.
 
@@ -55,7 +59,7 @@ def ndvi_change(
         labels = _labels(grid, window, outlines, held[window])
         return _seen(window, labels, block, bands, window in sampled)
 
-    with small_cache(), PairReader(pair) as reader:
+    with small_cache(), PairReader(pair, alignment=alignment) as reader:
         found = {}
         for seen in each(wanted, reader.read, look, lambda _window, seen: seen, os.cpu_count() or 1):
             found[seen.window] = seen

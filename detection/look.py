@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detection.detectors import Detector, TellsDirection
 from detection.sample import Prepare
+from imagery.align import Alignment
 from imagery.reader import Block, PairReader
 from imagery.scene import Observation, ScenePair
 from imagery.tiling import PaddedWindow
@@ -63,10 +64,11 @@ class Job:
     pair: ScenePair
     look: Look
     as_bytes: bool
+    alignment: Alignment | None = None
 
     def reader(self) -> PairReader:
         """The pair's files, to be opened."""
-        return PairReader(self.pair, self.as_bytes)
+        return PairReader(self.pair, self.as_bytes, self.alignment)
 
 
 def to_bytes(probability: NDArray[np.float32], observation: Bytes) -> Bytes:

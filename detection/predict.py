@@ -19,6 +19,7 @@ from detection.sample import draw, sample_blocks
 from detection.workers import each
 from ground.clock import Clock
 from ground.errors import BadInput
+from imagery.align import Alignment
 from imagery.raster import small_cache, to_cog
 from imagery.reader import PairReader
 from imagery.scene import Observation, ScenePair
@@ -52,6 +53,7 @@ def predict(
     handles: Handles = Handles(),
     clock: Clock | None = None,
     cluster: Cluster | None = None,
+    alignment: Alignment | None = None,
 ) -> Prediction:
     """Fit the detector on the pair, then write its change map to `target`, with what made it as tags.
 
@@ -63,10 +65,10 @@ def predict(
     """
     clock = clock or Clock()
     kind = kind_of(choice, pair.names, handles.device)
-    with small_cache(), PairReader(pair, kind.takes_bytes) as reader:
+    with small_cache(), PairReader(pair, kind.takes_bytes, alignment) as reader:
         with clock.step("learn"):
             fitted = _fitted(pair, choice, kind, reader, advance)
-        job = Job(pair, Look(fitted, kind.prepare(pair.grid.gsd_m)), kind.takes_bytes)
+        job = Job(pair, Look(fitted, kind.prepare(pair.grid.gsd_m)), kind.takes_bytes, alignment)
         laid = plan(pair.grid, _needs(choice, kind, fitted), handles, reader.bytes_per_pixel)
         with Canvas(target.parent, pair.grid, job.look.bands) as canvas:
             filling = _Filling(canvas, laid, advance)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from imagery import sensors
+from imagery.align import Alignment
 from imagery.blocks import REMEMBERED_BYTES, BandFile
 from imagery.raster import FILTERS
 from imagery.scene import BandRef, Grid, Observation, Scene, ScenePair
+from imagery.shift import moved
 
 Float = NDArray[np.float32]
 Values = NDArray[Any]
@@ -151,11 +153,12 @@ class SceneReader:
 class PairReader:
     """Both scenes of a pair open on its grid; use as a context manager, read from any thread.
 
-    `as_bytes`: bytes that need no scaling come as they are stored, a quarter of the memory.
+    `as_bytes`: bytes that need no scaling come as they are stored, a quarter of the memory. `alignment`: the later
+    scene is moved by it, and what defies it is misaligned.
     """
 
-    def __init__(self, pair: ScenePair, as_bytes: bool = False) -> None:
-        self.pair = pair
+    def __init__(self, pair: ScenePair, as_bytes: bool = False, alignment: Alignment | None = None) -> None:
+        self.pair, self._alignment = pair, alignment
         self._before = SceneReader(pair.before, pair.grid, tuple(b for b, _ in pair.bands), as_bytes)
         self._after = SceneReader(pair.after, pair.grid, tuple(a for _, a in pair.bands), as_bytes)
 
@@ -181,6 +184,16 @@ class PairReader:
     def read(self, window: Window) -> Block:
         """One window; a pixel is observed when both dates saw it, else it has the first date's reason."""
         before, codes_before = self._before.read(window)
-        after, codes_after = self._after.read(window)
-        codes = np.where(codes_before != Observation.OBSERVED, codes_before, codes_after)
-        return Block(before, after, codes.astype(np.uint8))
+        after, codes_after = self._moved(window)
+        codes = np.where(codes_before != Observation.OBSERVED, codes_before, codes_after).astype(np.uint8)
+        if self._alignment is not None and self._alignment.misaligned.any():
+            defies = self._alignment.misaligned_in(window)
+            codes[defies & (codes == Observation.OBSERVED)] = Observation.MISALIGNED
+        return Block(before, after, codes)
+
+    def _moved(self, window: Window) -> tuple[Values, Codes]:
+        """The later scene where the earlier one has it."""
+        if self._alignment is None or self._alignment.field is None:
+            return self._after.read(window)
+        size = (self.pair.grid.width, self.pair.grid.height)
+        return moved(self._alignment.field, window, size, self._after.read)

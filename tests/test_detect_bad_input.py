@@ -23,11 +23,12 @@ from ground.files import sha256
 from pipeline import DetectOptions, detect
 
 ROOT = Path(__file__).parent.parent
-MADE = {"change.tif", "changes.gpkg", "changes.parquet", "run.json"}
+MADE = {"alignment.tif", "change.tif", "changes.gpkg", "changes.parquet", "run.json"}
 Raster = Callable[..., Path]
 SIDE, PLANTED = 50, (slice(20, 30), slice(25, 40))
 KEYS = {
-    "changed_m2", "counts", "detector", "detector_asked", "detector_why", "engine", "grid", "inputs", "learned",
+    "alignment", "changed_m2", "counts", "detector", "detector_asked", "detector_why", "engine", "grid",
+    "inputs", "learned",
     "made_utc", "observed_m2",
     "pair_id", "parameters", "seconds", "unreadable", "unseen_m2", "versions",
 }  # fmt: skip
@@ -54,7 +55,7 @@ def planted_only(out: Path, pixel_m2: float = 100) -> bool:
     return frame["area_m2"].tolist() == pytest.approx([150 * pixel_m2], rel=2e-3)
 
 
-def test_four_files_come_out(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_five_files_come_out(pair: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = detect(*pair, out, DetectOptions(before_date="2021-05-01"))
     assert {path.name for path in out.iterdir()} == MADE

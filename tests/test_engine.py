@@ -24,6 +24,7 @@ from ground.errors import BadInput
 from ground.files import sha256
 from imagery.scene import Grid, Observation
 from pipeline import DetectOptions, detect
+from tests.ground_world import Ground
 
 ROOT = Path(__file__).parent.parent
 HANDLES = Handles(window=512, workers=2)
@@ -61,7 +62,7 @@ def advance(name, at, total):
         os.kill(os.getpid(), signal.SIGKILL)
 detect(Path(before), Path(after), Path(out), DetectOptions(handles=Handles(window=512, workers=1)), advance)
 """
-RESULTS = ("change.tif", "changes.gpkg", "changes.parquet")
+RESULTS = ("change.tif", "changes.gpkg", "changes.parquet", "alignment.tif")
 
 
 def killed(pair: tuple[Path, Path], out: Path, step: str, done: int) -> None:
@@ -163,6 +164,30 @@ def test_a_block_that_cannot_be_decoded_is_unseen_and_said(
     with rasterio.open(tmp_path / "out" / "change.tif") as made:
         spoiled = made.read(2) == Observation.UNREADABLE
         assert spoiled.sum() == lost and spoiled[at] and (made.read(1)[spoiled] == 255).all()
+
+
+def test_a_displaced_scene_is_put_back_and_said_so(tmp_path: Path) -> None:
+    scene = (Ground(700, 700, seed=4).scene() * 400 + 5000).astype("uint16")
+    paths = []
+    for name, values in (("before", scene[:, 20:620, 20:620]), ("after", scene[:, 17:617, 22:622])):
+        paths.append(tmp_path / f"{name}.tif")
+        with rasterio.open(
+            paths[-1], "w", driver="GTiff", width=600, height=600, count=2, dtype="uint16", crs="EPSG:32649",
+            transform=from_origin(6e5, 4.2e6, 10, 10),
+        ) as sink:  # fmt: skip
+            sink.write(
+                values + np.random.default_rng(len(paths)).integers(0, 100, values.shape, dtype="uint16")
+            )
+    run = detect(paths[0], paths[1], tmp_path / "out", DetectOptions(detector="cva"))
+    said = run["alignment"]
+    # The later scene shows three rows more at the top and two columns fewer at the left.
+    assert said["applied"] and said["shift_px"] == pytest.approx({"dx": -2, "dy": 3}, abs=0.1)
+    assert run["counts"]["changes"] == 0
+    assert list(run["counts"]["unseen_pixels"]) == ["outside"]
+    with rasterio.open(tmp_path / "out" / "alignment.tif") as made:
+        assert made.descriptions[0] == "shift in columns, px"
+        assert made.read()[:2, 0, 0].tolist() == pytest.approx([-2, 3], abs=0.1)
+        assert made.tags()["TIANKAN_PAIR"] == run["pair_id"]
 
 
 def test_what_is_cut_off_is_unseen(pair: tuple[Path, Path], tmp_path: Path) -> None:
