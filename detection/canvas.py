@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
@@ -23,10 +24,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from ground.files import cannot_write
-from imagery.raster import GDAL_ERRORS, rasterio_crs
+from imagery.raster import BLOCK, FILTERS, GDAL_ERRORS, rasterio_crs
 from imagery.scene import Grid
 
 FLAT, JOURNAL, MAP = "change.bin", "journal.jsonl", "change.tif"
+
+STRIP_BYTES = 16 << 20
+"""Bytes of a map held at once while its overviews are made."""
 
 Bytes = NDArray[np.uint8]
 
@@ -100,14 +104,11 @@ class Canvas:
 
     @contextmanager
     def as_raster(self, descriptions: tuple[str, ...], nodata: int, tags: "Tags") -> Iterator[Path]:
-        """The path of a virtual raster over the flat file, with its place on earth and its tags."""
+        """The path of a virtual raster over the flat file, with overviews, its place on earth and its tags."""
         path = self.folder / "change.vrt"
-        (self.folder / "change.hdr").write_text(
-            f"ENVI\nsamples = {self.grid.width}\nlines = {self.grid.height}\nbands = {self.bands}\n"
-            "header offset = 0\nfile type = ENVI Standard\ndata type = 1\ninterleave = bsq\nbyte order = 0\n"
-        )
         try:
-            with warnings.catch_warnings():
+            levels = self._overviews()
+            with FILTERS, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 rasterio.shutil.copy(self.folder / FLAT, path, driver="VRT")
                 with rasterio.open(path, "r+") as sink:
@@ -115,9 +116,62 @@ class Canvas:
                     sink.nodata, sink.descriptions = nodata, descriptions
                     for band, named in tags.items():
                         sink.update_tags(band, **named)
-        except GDAL_ERRORS as error:
-            raise cannot_write(path, error) from error
+            _name_overviews(path, levels)
+        except (OSError, *GDAL_ERRORS) as error:
+            raise cannot_write(self.folder / MAP, error) from error
         yield path
+
+    def _overviews(self) -> list[Path]:
+        """Flat files of every second pixel of the one before, down to one block; the first is the map itself."""
+        made, width, height, source = [self.folder / FLAT], self.grid.width, self.grid.height, self._flat
+        _write_header(made[0], self.bands, height, width)
+        while max(width, height) > BLOCK:
+            path = self.folder / f"change.{len(made)}.bin"
+            target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                _halve(source, target, self.bands, height, width)
+            finally:
+                if source != self._flat:
+                    os.close(source)
+                source = target
+            width, height = -(-width // 2), -(-height // 2)
+            _write_header(path, self.bands, height, width)
+            made.append(path)
+        if source != self._flat:
+            os.close(source)
+        return made[1:]
+
+
+def _halve(source: int, target: int, bands: int, height: int, width: int) -> None:
+    """Every second row and column of a flat file into another, a few rows at a time."""
+    rows = max(2, STRIP_BYTES // width // 2 * 2)
+    done = 0
+    for band in range(bands):
+        for row in range(0, height, rows):
+            strip = np.empty((min(rows, height - row), width), dtype=np.uint8)
+            os.preadv(source, [strip.data], (band * height + row) * width)
+            half = strip[::2, ::2].tobytes()
+            _write(target, half, done)
+            done += len(half)
+
+
+def _write_header(flat: Path, bands: int, height: int, width: int) -> None:
+    """What GDAL's ENVI driver has to know of a flat file."""
+    flat.with_suffix(".hdr").write_text(
+        f"ENVI\nsamples = {width}\nlines = {height}\nbands = {bands}\nheader offset = 0\n"
+        "file type = ENVI Standard\ndata type = 1\ninterleave = bsq\nbyte order = 0\n"
+    )
+
+
+def _name_overviews(virtual: Path, levels: list[Path]) -> None:
+    """Tells a virtual raster where its overviews lie."""
+    tree = ElementTree.parse(virtual)
+    for number, band in enumerate(tree.iter("VRTRasterBand"), 1):
+        for level in levels:
+            overview = ElementTree.SubElement(band, "Overview")
+            ElementTree.SubElement(overview, "SourceFilename", relativeToVRT="1").text = level.name
+            ElementTree.SubElement(overview, "SourceBand").text = str(number)
+    tree.write(virtual)
 
 
 Tags = dict[int, dict[str, str]]

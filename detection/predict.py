@@ -158,12 +158,10 @@ def _fitted(
     bands = kind.shows_bands or len(pair.bands)
     places, step = sample_blocks(pair.grid.width, pair.grid.height, kind.margin(gsd_m))
 
-    def blocks() -> Any:
-        for done, padded in enumerate(places, 1):
-            yield padded, reader.read(padded.outer)
-            advance("learn", done, len(places))
+    def told(done: int) -> None:
+        advance("learn", done, len(places))
 
-    sample = draw(blocks(), step, bands, kind.prepare(gsd_m))
+    sample = draw(places, reader.read, step, bands, kind.prepare(gsd_m), told)
     fewest = 10 * bands
     if sample.before.shape[1] < fewest:
         lost = f", {sum(reader.spoiled.values())} blocks cannot be decoded" if reader.spoiled else ""

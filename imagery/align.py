@@ -5,7 +5,9 @@ made from is applied. Where too few tie points are trusted nothing is known, and
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +24,8 @@ Values = NDArray[np.float32]
 Read = Callable[[Window], tuple[Values, Values, NDArray[np.uint8]]]
 
 BLOCK = 512
-MOST_BLOCKS = 144
-MOST_POINTS = 1296
+MOST_BLOCKS = 64
+MOST_POINTS = 576
 PATCH, SMALL_PATCH = 128, 64
 SMALL_SCENE = 384
 """Pixels along the shorter side below which patches are small, so that there are enough of them."""
@@ -152,14 +154,19 @@ def _ties(read: Read, width: int, height: int, cell: int, binning: int) -> _Ties
     blocks = list(_blocks(width, height, cell))
     # Few blocks give more points each, half over one another at most.
     most_a_side = max(3, math.isqrt(MOST_POINTS // max(1, len(blocks))))
-    for window in blocks:
+
+    def found(window: Window) -> list[TiePoint]:
         if min(window.width, window.height) < SMALL_PATCH * binning:
-            continue
+            return []
         before, after, codes = read(window)
         if binning > 1:
             (before, _), (after, codes) = (binned(values, codes, binning) for values in (before, after))
-        for point in tie_points(before, after, codes, SMALL_PATCH if small else PATCH, most_a_side):
-            points.append(_on_grid(point, window, binning))
+        here = tie_points(before, after, codes, SMALL_PATCH if small else PATCH, most_a_side)
+        return [_on_grid(point, window, binning) for point in here]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for here in pool.map(found, blocks):
+            points.extend(here)
     xy, shifts = (
         np.array([[getattr(point, name) for name in names] for point in points if point.trusted]).reshape(
             -1, 2

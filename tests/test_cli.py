@@ -114,11 +114,13 @@ def test_a_wrong_word_is_refused(
     assert not out.exists() or list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize(("most_bytes", "name"), [(2_000, "change.tif"), (50_000, "changes.gpkg")])
+@pytest.mark.parametrize(
+    ("most_bytes", "name"), [(2_000, "alignment.tif"), (4_000, "change.tif"), (50_000, "changes.gpkg")]
+)
 def test_a_full_disk_is_one_sentence_and_leaves_no_final_name(
     pair: tuple[Path, Path], tmp_path: Path, most_bytes: int, name: str
 ) -> None:
-    # This process may write files of so many bytes: too few for the map, or for the map and not the GeoPackage.
+    # This process may write files of so many bytes: enough for one file more each time.
     err = refusal(
         "detect", "--before", pair[0], "--after", pair[1], "--out", tmp_path / "out",
         limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
