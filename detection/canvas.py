@@ -1,7 +1,7 @@
 """A change map in the making: a flat file that windows are written into, and a journal of those that are whole.
 
-The journal's first line says what is being made; each further line names a window, its bytes' sha256 and what was
-counted in it. Killed at any moment, the next run believes only what still hashes to what the journal says.
+Each line of the journal names a window, its bytes' sha256 and what was counted in it. Killed at any moment, the next
+run believes only what still hashes to what the journal says.
 """
 
 import hashlib

@@ -22,7 +22,7 @@ from detection.workers import each
 from ground.errors import BadInput, TiankanError, one_line
 from ground.files import short_hash
 from imagery.raster import small_cache
-from imagery.reader import PairReader
+from imagery.reader import PairReader, Spoiled
 from imagery.tiling import PaddedWindow
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +30,8 @@ CHUNK = 4
 """Windows sent to a worker at once: it reads one while it looks at another."""
 AHEAD = 2
 """Chunks that wait at each worker, so that it is never idle."""
+START_S = 120
+"""Seconds that workers have to start: others may hold the cluster's cores."""
 RESTARTS = 3
 """How often a worker is started again."""
 
@@ -43,7 +45,7 @@ class Looked:
     """What a worker sends back: each window with its bands, and what could not be decoded so far, by file."""
 
     windows: list[tuple[PaddedWindow, NDArray[np.uint8]]]
-    spoiled: dict[str, int]
+    spoiled: Spoiled
 
 
 class Looker:
@@ -97,13 +99,11 @@ class Cluster:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _no_cluster(self._address, error) from error
-        have = ray.cluster_resources()
-        gpus = int(have.get("GPU", 0))
-        count = self._asked or gpus or int(have.get("CPU", 1))
-        made = ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0)(Looker)
-        self.workers = [
-            made.options(max_restarts=RESTARTS, max_task_retries=-1).remote() for _ in range(count)
-        ]
+        try:
+            self.workers = started(ray, self._asked)
+        except BadInput:
+            ray.shutdown()
+            raise
         return self
 
     def __exit__(self, *fault: object) -> None:
@@ -141,6 +141,33 @@ class Cluster:
                 f"--cluster: a worker was lost {RESTARTS + 1} times ({one_line(error, 120)}); what is done is kept, "
                 "run again with fewer --workers or a smaller --window"
             ) from error
+
+
+def started(ray: Any, asked: int | None) -> list[Any]:
+    """Workers that answer; those for which others leave no room are given up.
+
+    Raises:
+        BadInput: more are asked for than the cluster has room for, or none starts.
+    """
+    have = ray.cluster_resources()
+    gpus = int(have.get("GPU", 0))
+    kind, room = ("GPUs", gpus) if gpus else ("CPUs", int(have.get("CPU", 1)))
+    count = asked or room
+    if count > room:
+        raise BadInput(
+            f"--workers: {count} are more than the cluster's {room} {kind}; ask for {room} at most"
+        )
+    made = ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0)(Looker)
+    workers = [made.options(max_restarts=RESTARTS, max_task_retries=-1).remote() for _ in range(count)]
+    pids = {worker.pid.remote(): worker for worker in workers}
+    ready, late = ray.wait(list(pids), num_returns=count, timeout=START_S)
+    for reference in late:
+        ray.kill(pids[reference])
+    if not ready:
+        raise BadInput(
+            f"--cluster: no worker started within {START_S} s, all {room} {kind} are taken; run again later"
+        )
+    return [pids[reference] for reference in ready]
 
 
 def _answers(address: str) -> None:

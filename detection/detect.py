@@ -164,7 +164,13 @@ def _key(pair: ScenePair, choice: Choice, options: DetectOptions) -> str:
         for scene in (pair.before, pair.after)
     ]
     looking = repr(
-        (choice.detector, choice.weights, choice.threshold, options.handles.window, options.handles.device)
+        (
+            choice.detector,
+            choice.card_sha256,
+            choice.threshold,
+            options.handles.window,
+            options.handles.device,
+        )
     )
     return short_hash(*scenes, looking, json.dumps(record.versions(), sort_keys=True))
 
@@ -201,7 +207,10 @@ def _check(options: DetectOptions) -> None:
 
 
 def _spare_inputs(pair: ScenePair, out: Path) -> None:
-    """Refuses to write a result over one of the scenes it is made of."""
+    """Refuses to write a result over one of the scenes it is made of, or where a folder has its name."""
+    for name in MADE:
+        if (out / name).is_dir():
+            raise BadInput(f"--out: {out / name} is a folder; remove it or choose another folder")
     results = {(out / name).resolve() for name in MADE}
     for scene in (pair.before, pair.after):
         for file in (scene.source, *scene.files):

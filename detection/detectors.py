@@ -12,8 +12,9 @@ from detection.cva import fit_cva, radius_px, smooth
 from detection.irmad import fit_irmad
 from detection.sample import Prepare, Sample
 from ground.errors import BadInput
+from ground.files import sha256
 from imagery.reader import Block
-from models.checkpoint import DEFAULT, Card, find, read_card
+from models.checkpoint import DEFAULT, Card, card_path, find, read_card
 
 Float = NDArray[np.float32]
 
@@ -114,6 +115,8 @@ class Choice:
     """Probability from which on it is change, where nobody asks for another."""
     window: int | None = None
     """Pixels along a window, where the detector wants them larger than usual."""
+    card_sha256: str | None = None
+    """Of the weights' card: it holds the weights' own sha256, calibration and thresholds."""
 
 
 def choose(
@@ -146,7 +149,8 @@ def choose(
         threshold = card.operating_at(working).threshold
     else:
         threshold = card.threshold_for(working, most_false, "--max-false-clues")
-    return replace(choice, threshold=threshold, window=NETWORK_WINDOW)
+    digest = sha256(card_path(choice.weights))
+    return replace(choice, threshold=threshold, window=NETWORK_WINDOW, card_sha256=digest)
 
 
 def _chosen(name: str, bands: Sequence[str], gsd_m: float, where: str, weights: str | None) -> Choice:

@@ -21,7 +21,7 @@ from ground.clock import Clock
 from ground.errors import BadInput
 from imagery.align import Alignment
 from imagery.raster import small_cache, to_cog
-from imagery.reader import PairReader
+from imagery.reader import PairReader, Spoiled, together
 from imagery.scene import Observation, ScenePair
 from imagery.tiling import PaddedWindow
 
@@ -79,7 +79,7 @@ def predict(
                     filling.there(job, cluster)
             with clock.step("write"):
                 _to_map(canvas, target, made_by)
-        spoiled = reader.spoiled | filling.spoiled
+        spoiled = {href: len(blocks) for href, blocks in together(reader.spoiled, filling.spoiled).items()}
     engine = {
         "window": laid.window,
         "margin": laid.margin,
@@ -110,7 +110,7 @@ class _Filling:
         self._entries = canvas.whole({at: window.inner for at, window in windows.items()})
         self._left = [window for at, window in windows.items() if at not in self._entries]
         self.resumed = len(self._entries)
-        self.spoiled: dict[str, int] = {}
+        self.spoiled: Spoiled = {}
         if self.resumed:
             advance("detect", self.resumed, self._total)
 
@@ -124,9 +124,7 @@ class _Filling:
         for looked in cluster.look(job, self._left):
             for window, planes in looked.windows:
                 self._note(self._put(window, planes))
-            for href, count in looked.spoiled.items():
-                # Each worker knows of the blocks that it met: together no fewer than the most.
-                self.spoiled[href] = max(count, self.spoiled.get(href, 0))
+            self.spoiled = together(self.spoiled, looked.spoiled)
 
     def _put(self, padded: PaddedWindow, planes: Bytes) -> Entry:
         codes, counts = np.unique(planes[1], return_counts=True)
@@ -164,7 +162,9 @@ def _fitted(
     sample = draw(places, reader.read, step, bands, kind.prepare(gsd_m), told)
     fewest = 10 * bands
     if sample.before.shape[1] < fewest:
-        lost = f", {sum(reader.spoiled.values())} blocks cannot be decoded" if reader.spoiled else ""
+        lost = (
+            f", {sum(map(len, reader.spoiled.values()))} blocks cannot be decoded" if reader.spoiled else ""
+        )
         raise BadInput(
             f"{pair.after.source}: only {sample.before.shape[1]} pixels are seen on both dates (clouds, nodata{lost}), "
             f"fewer than the {fewest} that {choice.detector} learns from; choose a clearer pair"

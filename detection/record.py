@@ -52,6 +52,7 @@ def head(
             "min_mapping_unit_m2": smallest_m2,
             "bands": list(pair.names),
             "window": window or choice.window or WINDOW,
+            "card_sha256": choice.card_sha256,
         },
         "grid": {
             "crs": ":".join(pair.grid.crs.to_authority() or (pair.grid.crs.name,)),

@@ -1,13 +1,14 @@
 """Bands of one file on a grid that may not be its own, read block by block; threads share what was decoded.
 
-Every thread has a handle of its own, for GDAL's handles are not to be shared. A block that one thread decodes is kept
-for the others for as long as memory allows, so that windows with margins decode nothing twice.
+No handle is read from by two threads at once, for GDAL's handles are not to be shared: whoever decodes borrows one.
+A block that one thread decodes is kept for the others for as long as memory allows, so that windows with margins
+decode nothing twice.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class _Handle:
-    """A file open in one thread: the dataset read from, its bands, and its mask (see `mask_band`)."""
+    """A file open for one reader at a time: the dataset, its bands, and its mask (see `mask_band`)."""
 
     dataset: Any
     indexes: list[int]
@@ -77,7 +78,7 @@ class BandFile:
         self.spoiled: dict[tuple[int, int], str] = {}
         """What GDAL said of each block (column, row) that it could not decode."""
         self._indexes, self._grid, self._nodata, self._smooth = indexes, grid, nodata, smooth
-        self._here = threading.local()
+        self._idle: list[_Handle] = []
         self._closing = ExitStack()
         self._lock = threading.Lock()
         self._remembered: OrderedDict[tuple[int, int], _Slot] = OrderedDict()
@@ -94,7 +95,7 @@ class BandFile:
                 outline = [shapely.Polygon(own.outline())]
                 self.footprint = to_crs(outline, own.crs, self._grid.crs, self.href)[0]
             handle = self._opened(stack, source, own)
-            self._here.handle = handle
+            self._idle.append(handle)
             self._shape = handle.dataset.height, handle.dataset.width
             self.block = _block_of(handle.dataset.block_shapes[0])
             self.bytes_per_pixel = len(self._indexes) * np.dtype(self.dtype).itemsize + 1
@@ -111,14 +112,20 @@ class BandFile:
         count = len(self._indexes)
         return _Handle(dataset, list(range(1, count + 1)), count + 1 if dataset.count > count else None)
 
-    def _handle(self) -> _Handle:
-        """This thread's own handle."""
-        if not hasattr(self._here, "handle"):
+    @contextmanager
+    def _borrowed(self) -> Iterator[_Handle]:
+        """A handle that nobody else reads from; there are never more of them than readers at once."""
+        with self._lock:
+            handle = self._idle.pop() if self._idle else self._another()
+        try:
+            yield handle
+        finally:
             with self._lock:
-                source = self._closing.enter_context(opened(self.href))
-                self._here.handle = self._opened(self._closing, source, grid_of(source, self.href))
-        handle: _Handle = self._here.handle
-        return handle
+                self._idle.append(handle)
+
+    def _another(self) -> _Handle:
+        source = self._closing.enter_context(opened(self.href))
+        return self._opened(self._closing, source, grid_of(source, self.href))
 
     def read(self, window: Window) -> Pixels:
         """A window of the grid."""
@@ -154,12 +161,12 @@ class BandFile:
         window = Window(
             left, top, min(self.block[1], self._shape[1] - left), min(self.block[0], self._shape[0] - top)
         )
-        handle = self._handle()
-        try:
-            values, recorded = handle.read(window)
-            spoiled = None
-        except GDAL_ERRORS:
-            values, recorded, spoiled = self._piecemeal(handle, window)
+        with self._borrowed() as handle:
+            try:
+                values, recorded = handle.read(window)
+                spoiled = None
+            except GDAL_ERRORS:
+                values, recorded, spoiled = self._piecemeal(handle, window)
         return Pixels(values, recorded & self._not_missing(values), spoiled)
 
     def _piecemeal(self, handle: _Handle, window: Window) -> tuple[Any, Mask, Mask]:

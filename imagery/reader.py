@@ -20,6 +20,8 @@ Float = NDArray[np.float32]
 Values = NDArray[Any]
 """float32, or bytes as they are stored where that is asked for and they need no scaling."""
 Codes = NDArray[np.uint8]
+Spoiled = dict[str, set[tuple[int, int]]]
+"""Blocks (row, column) that could not be decoded, by file."""
 
 BEYOND_MEASURE = 1e30
 """No sensor measures this: the largest float numbers are nodata, in many files without saying so."""
@@ -92,10 +94,10 @@ class SceneReader:
         return values, codes
 
     @property
-    def spoiled(self) -> dict[str, int]:
+    def spoiled(self) -> Spoiled:
         """Blocks that could not be decoded so far, by file."""
         files = [*self._files.values(), *([self._mask] if self._mask else [])]
-        return {file.href: len(file.spoiled) for file in files if file.spoiled}
+        return {file.href: set(file.spoiled) for file in files if file.spoiled}
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -172,9 +174,9 @@ class PairReader:
         return self._stack.__exit__(*fault)
 
     @property
-    def spoiled(self) -> dict[str, int]:
+    def spoiled(self) -> Spoiled:
         """Blocks that could not be decoded so far, by file."""
-        return self._before.spoiled | self._after.spoiled
+        return together(self._before.spoiled, self._after.spoiled)
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -197,3 +199,8 @@ class PairReader:
             return self._after.read(window)
         size = (self.pair.grid.width, self.pair.grid.height)
         return moved(self._alignment.field, window, size, self._after.read)
+
+
+def together(one: Spoiled, other: Spoiled) -> Spoiled:
+    """What either knows of."""
+    return {href: one.get(href, set()) | other.get(href, set()) for href in one | other}

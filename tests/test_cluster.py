@@ -14,9 +14,15 @@ import rasterio
 from rasterio.transform import from_origin
 
 from detection.batch import PairFiles, pairs_of, run_batch
-from detection.cluster import Cluster
+from detection.cluster import Cluster, Looker, started
+from detection.cva import Cva
+from detection.look import Job, Look
+from detection.plan import Plan
+from detection.threshold import ChangeScale
 from ground.errors import BadInput
 from ground.files import sha256
+from imagery.catalog import open_scene
+from imagery.pairing import make_pair
 from pipeline import DetectOptions, Handles, detect
 
 ROOT = Path(__file__).parent.parent
@@ -149,6 +155,26 @@ def test_items_of_one_place_are_paired_with_the_one_before(
         path = raster(f"{name}.tif", values) if place is None else raster(f"{name}.tif", values, place)
         add_scene(path, tmp_path / "catalog", None, f"202{'abc far'.index(name) % 4}-05-01", False)
     assert [pair.name for pair in pairs_of(tmp_path / "catalog")] == ["a--b", "b--c"]
+
+
+def test_a_worker_opens_a_file_no_more_often_than_it_reads_at_once(pair: tuple[Path, Path]) -> None:
+    scenes = make_pair(open_scene(pair[0]), open_scene(pair[1]))
+    laid = Plan(scenes.grid, 512, 0, 1, 1)
+    cva = Cva(np.ones(3), np.zeros(3), np.eye(3), ChangeScale(1.0, 0.0, 1.0, 1.0), 0)
+    job = Job(scenes, Look(cva, lambda block: (block.before, block.after)), False)
+    worker, files = Looker(), []
+    for window in laid.windows():
+        worker.look("job", job, [window])
+        files.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert len(files) == 24 and files[-1] == files[1]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_more_workers_than_the_cluster_has_cores_are_refused() -> None:
+    import ray
+
+    with pytest.raises(BadInput, match="--workers: 3 are more than the cluster's 2 CPUs; ask for 2 at most"):
+        started(ray, 3)
 
 
 def test_no_cluster_is_one_sentence(pair: tuple[Path, Path], tmp_path: Path) -> None:
