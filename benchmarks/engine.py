@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -173,7 +174,7 @@ def in_own_process(name: str, *words: str) -> dict[str, Any]:
     """What a measure says, run by itself with the settings of the launcher."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", __file__, "--measure", name, *words],
-        capture_output=True, text=True, check=False, env=os.environ | launcher(),
+        capture_output=True, text=True, check=False, env=launcher() | os.environ,
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{name} {' '.join(words)}: {done.stderr[-2000:]}")
@@ -183,9 +184,10 @@ def in_own_process(name: str, *words: str) -> dict[str, Any]:
 
 def launcher() -> dict[str, str]:
     """The variables that ./tiankan sets."""
-    lines = (ROOT / "tiankan").read_text().split()
-    given = [word.removesuffix(";") for word in lines if word.startswith("MALLOC_")]
-    return dict(word.split("=", 1) for word in given if "=" in word)
+    given = re.findall(r'(\w+)="\$\{\1:-(\w+)\}"', (ROOT / "tiankan").read_text())
+    if not given:
+        raise SystemExit("tiankan: sets no variables that can be found; mend `launcher`")
+    return dict(given)
 
 
 def machine() -> dict[str, Any]:

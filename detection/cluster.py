@@ -26,6 +26,10 @@ from imagery.reader import PairReader, Spoiled
 from imagery.tiling import PaddedWindow
 
 ROOT = Path(__file__).parent.parent
+SETTINGS = (
+    "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_",
+)  # fmt: skip
+"""What the launcher sets, and workers are started with."""
 CHUNK = 4
 """Windows sent to a worker at once: it reads one while it looks at another."""
 AHEAD = 2
@@ -86,7 +90,8 @@ class Cluster:
         _answers(self._address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        given: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": path}}}
+        ours = {name: os.environ[name] for name in SETTINGS if name in os.environ}
+        given: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": path, **ours}}}
         if self._address == "local":
             given |= {"num_cpus": self._asked or os.cpu_count(), "include_dashboard": False}
         try:

@@ -127,8 +127,8 @@ class _Filling:
             self.spoiled = together(self.spoiled, looked.spoiled)
 
     def _put(self, padded: PaddedWindow, planes: Bytes) -> Entry:
-        codes, counts = np.unique(planes[1], return_counts=True)
-        return self._canvas.put(padded.inner, planes, dict(zip(codes.tolist(), counts.tolist(), strict=True)))
+        counts = np.bincount(planes[1].ravel(), minlength=len(Observation)).tolist()
+        return self._canvas.put(padded.inner, planes, {code: n for code, n in enumerate(counts) if n})
 
     def _note(self, entry: Entry) -> None:
         self._entries[entry.at] = entry
