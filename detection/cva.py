@@ -23,6 +23,8 @@ UNCHANGED_PART = 0.5
 CONTEXT_M = 1.5
 MOST_RADIUS = 4
 TINY = 1e-12
+STRIP_ROWS = 32
+"""Rows looked at at once: what they need stays in a core's cache."""
 
 Array = NDArray[np.float64]
 
@@ -32,31 +34,46 @@ def radius_px(gsd_m: float) -> int:
     return min(MOST_RADIUS, round(CONTEXT_M / gsd_m))
 
 
-def box_mean(values: NDArray[np.float32], observed: NDArray[np.bool_], radius: int) -> NDArray[np.float32]:
+def box_mean(values: NDArray[Any], observed: NDArray[np.bool_], radius: int) -> NDArray[np.float32]:
     """Mean of the observed pixels within `radius` rows and columns of each; bands first.
 
     Summed shift by shift in a fixed order, so that a pixel's value does not depend on the window.
     """
+    return _mean_over(values, observed, _observed_around(observed, radius), radius)
+
+
+def _observed_around(observed: NDArray[np.bool_], radius: int) -> NDArray[np.float32]:
+    """How many pixels within `radius` of each are observed."""
+    return np.asarray(_box_sum(observed.view(np.uint8), radius), dtype=np.float32)
+
+
+def _mean_over(
+    values: NDArray[Any], observed: NDArray[np.bool_], count: NDArray[np.float32], radius: int
+) -> NDArray[np.float32]:
     if radius == 0:
-        return values
-    weight = observed.astype(np.float32)
-    total = _box_sum(values * weight, radius)
-    count = _box_sum(weight[None], radius)
-    return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+        return np.asarray(values, dtype=np.float32)
+    means = np.empty(values.shape, dtype=np.float32)
+    everywhere, share = bool(observed.all()), 1 / np.maximum(count, 1)
+    for band, mean in zip(values, means, strict=True):
+        np.multiply(_box_sum(band if everywhere else band * observed, radius), share, out=mean)
+    return means
 
 
-def _box_sum(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    for axis in (1, 2):
-        pad = [(0, 0), (0, 0), (0, 0)]
-        pad[axis] = (radius, radius)
-        padded = np.moveaxis(np.pad(values, pad), axis, 0)
-        length = values.shape[axis]
-        total = np.zeros_like(values)
-        aside = np.moveaxis(total, axis, 0)
-        for shift in range(2 * radius + 1):
-            aside += padded[shift : shift + length]
-        values = total
-    return values
+def _box_sum(plane: NDArray[Any], radius: int) -> NDArray[Any]:
+    """Sums over the pixels within `radius` rows and columns; beyond the plane there are zeros.
+
+    Bytes are summed as 16-bit integers, exactly: 81 of them at MOST_RADIUS do not overflow.
+    """
+    dtype = np.uint16 if plane.dtype == np.uint8 else np.float32
+    for axis in (0, 1):
+        total = np.zeros(plane.shape, dtype=dtype)
+        into, given = np.moveaxis(total, axis, 0), np.moveaxis(plane, axis, 0)
+        for shift in range(-radius, radius + 1):
+            low, high = max(0, -shift), len(given) - max(0, shift)
+            if low < high:
+                into[low:high] += given[low + shift : high + shift]
+        plane = total
+    return plane
 
 
 @dataclass(frozen=True)
@@ -76,8 +93,12 @@ class Cva:
 
     def __call__(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of change of a window; see `Detector`."""
-        squared = length_squared(before, after, self.gain, self.bias, self.precision)
-        return self.scale.probability(wilson_hilferty(squared, len(before)))
+        probability = np.empty(before.shape[1:], dtype=np.float32)
+        for top in range(0, len(probability), STRIP_ROWS):
+            rows = slice(top, top + STRIP_ROWS)
+            squared = length_squared(before[:, rows], after[:, rows], self.gain, self.bias, self.precision)
+            probability[rows] = self.scale.probability(wilson_hilferty(squared, len(before)))
+        return probability
 
     def parameters(self) -> dict[str, Any]:
         """What was learned of the pair."""
@@ -92,7 +113,9 @@ class Cva:
 def smooth(block: Block, radius: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Both dates averaged over `radius`."""
     observed = block.observation == 0
-    return box_mean(block.before, observed, radius), box_mean(block.after, observed, radius)
+    count = _observed_around(observed, radius)
+    before, after = (_mean_over(date, observed, count, radius) for date in (block.before, block.after))
+    return before, after
 
 
 def length_squared(
@@ -102,8 +125,10 @@ def length_squared(
     rest = [after[k] - (gain[k] * before[k].astype(np.float64) + bias[k]) for k in range(len(before))]
     total = np.zeros(before.shape[1:])
     for i, one in enumerate(rest):
-        for j, other in enumerate(rest):
-            total += precision[i, j] * one * other
+        weighted = precision[i, i] * one
+        for j in range(i):
+            weighted += 2 * precision[i, j] * rest[j]
+        total += weighted * one
     return np.maximum(total, 0.0)
 
 

@@ -91,6 +91,7 @@ DETECTORS: dict[str, DetectorKind] = {
         prepare=lambda gsd_m: lambda block: smooth(block, radius_px(gsd_m)),
         fit=lambda sample, gsd_m: fit_cva(sample, radius_px(gsd_m)),
         about="change vector analysis; for one to three bands",
+        takes_bytes=True,
     ),
 }
 
