@@ -1,8 +1,6 @@
 # Few targets. A fresh machine needs Python ≥ 3.11 and nothing else: each target makes .venv when it must.
 PYTHON ?= python3
 BIN := .venv/bin
-# As ./tiankan does: many small products of matrices, side by side.
-export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: setup demo test check serve notebooks train-smoke
 

@@ -10,7 +10,6 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +101,7 @@ class Canvas:
             for row in range(window.height):
                 yield band, row, (band * height + window.row_off + row) * width + window.col_off
 
-    @contextmanager
-    def as_raster(self, descriptions: tuple[str, ...], nodata: int, tags: "Tags") -> Iterator[Path]:
+    def as_raster(self, descriptions: tuple[str, ...], nodata: int, tags: "Tags") -> Path:
         """The path of a virtual raster over the flat file, with overviews, its place on earth and its tags."""
         path = self.folder / "change.vrt"
         try:
@@ -119,7 +117,7 @@ class Canvas:
             _name_overviews(path, levels)
         except (OSError, *GDAL_ERRORS) as error:
             raise cannot_write(self.folder / MAP, error) from error
-        yield path
+        return path
 
     def _overviews(self) -> list[Path]:
         """Flat files of every second pixel of the one before, down to one block; the first is the map itself."""

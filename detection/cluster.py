@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.look import Job
-from detection.workers import each
+from detection.workers import each, one_thread_each
 from ground.errors import BadInput, TiankanError, one_line
 from ground.files import short_hash
 from imagery.raster import small_cache
@@ -26,9 +26,7 @@ from imagery.reader import PairReader, Spoiled
 from imagery.tiling import PaddedWindow
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = (
-    "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_",
-)  # fmt: skip
+SETTINGS = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 """What the launcher sets, and workers are started with."""
 CHUNK = 4
 """Windows sent to a worker at once: it reads one while it looks at another."""
@@ -56,6 +54,7 @@ class Looker:
     """A worker: one job at a time, its detector loaded and its files opened once."""
 
     def __init__(self) -> None:
+        one_thread_each()
         self._key = ""
         self._open: PairReader | None = None
 

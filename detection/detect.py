@@ -23,6 +23,7 @@ from detection.plan import Handles
 from detection.polygons import Outlines, outlines
 from detection.predict import predict
 from detection.registration import registration, write_raster
+from detection.workers import one_thread_each
 from ground.clock import Clock
 from ground.errors import BadInput
 from ground.files import short_hash, unfinished_folder
@@ -95,7 +96,7 @@ def detect(
     run = _head(pair, inputs.sha256, choice, options)
     if not again and (old := _result(out, run)) is not None:
         return old
-    with unfinished_folder(out, _key(pair, choice, options), _worth_keeping) as work:
+    with unfinished_folder(out, _key(pair, choice, options), _worth_keeping) as work, one_thread_each():
         inputs.same_as_in(work)
         run |= _worked(pair, choice, options, run, work, (advance, clock, cluster))
         inputs.still_the_same()
@@ -127,7 +128,7 @@ def _worked(
     )
     with clock.step("polygons"):
         smallest = run["parameters"]["min_mapping_unit_m2"]
-        found = outlines(change_map, threshold=choice.threshold, smallest_m2=smallest, grow=options.grow)
+        found = outlines(prediction.flat, threshold=choice.threshold, smallest_m2=smallest, grow=options.grow)
     with clock.step("classify"):
         frame = _change_frame(pair, found, run["pair_id"], advance, alignment)
     with clock.step("save"):

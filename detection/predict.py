@@ -42,6 +42,8 @@ class Prediction:
     """Blocks that could not be decoded, by file."""
     engine: dict[str, Any]
     """How the windows were laid, and how many an earlier run had finished."""
+    flat: Path
+    """The map once more as a virtual raster over a file that needs no decoding, in the target's folder."""
 
 
 def predict(
@@ -78,7 +80,7 @@ def predict(
                 else:
                     filling.there(job, cluster)
             with clock.step("write"):
-                _to_map(canvas, target, made_by)
+                flat = _to_map(canvas, target, made_by)
         spoiled = {href: len(blocks) for href, blocks in together(reader.spoiled, filling.spoiled).items()}
     engine = {
         "window": laid.window,
@@ -87,7 +89,7 @@ def predict(
         "resumed_windows": filling.resumed,
     }
     workers = laid.workers if cluster is None else len(cluster.workers)
-    return Prediction(fitted.parameters(), filling.pixels(), spoiled, engine | {"workers": workers})
+    return Prediction(fitted.parameters(), filling.pixels(), spoiled, engine | {"workers": workers}, flat)
 
 
 def _needs(choice: Choice, kind: DetectorKind, fitted: Detector) -> Needs:
@@ -143,10 +145,11 @@ class _Filling:
         return found
 
 
-def _to_map(canvas: Canvas, target: Path, made_by: dict[str, str]) -> None:
+def _to_map(canvas: Canvas, target: Path, made_by: dict[str, str]) -> Path:
     codes = {f"CODE_{code.value}": code.name.lower() for code in Observation}
-    with canvas.as_raster(BANDS[: canvas.bands], UNSEEN, {0: made_by, 2: codes}) as flat:
-        to_cog(flat, target, overview_resampling="NEAREST")
+    flat = canvas.as_raster(BANDS[: canvas.bands], UNSEEN, {0: made_by, 2: codes})
+    to_cog(flat, target, overview_resampling="NEAREST")
+    return flat
 
 
 def _fitted(
