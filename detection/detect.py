@@ -26,6 +26,7 @@ from detection.registration import registration, write_raster
 from ground.clock import Clock
 from ground.errors import BadInput
 from ground.files import short_hash, unfinished_folder
+from imagery.address import whole
 from imagery.align import Alignment
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
@@ -63,8 +64,8 @@ class DetectOptions:
 
 
 def detect(
-    before: Path,
-    after: Path,
+    before: str | Path,
+    after: str | Path,
     out: Path,
     options: DetectOptions,
     advance: Advance = silent,
@@ -79,6 +80,7 @@ def detect(
 
     Raises:
         BadInput: the scenes cannot be compared, or changed while they were read; the sentence says why.
+        Unreachable: the server that a scene lies on does not answer; what was done is kept for the next run.
         CannotWrite, OutOfMemory: what was done is kept for the next run.
     """
     clock = Clock()
@@ -202,10 +204,10 @@ def _check(options: DetectOptions) -> None:
 
 def _spare_inputs(pair: ScenePair, out: Path) -> None:
     """Refuses to write a result over one of the scenes it is made of."""
-    results = {(out / name).resolve() for name in MADE}
+    results = {whole(str(out / name)) for name in MADE}
     for scene in (pair.before, pair.after):
         for file in (scene.source, *scene.files):
-            if Path(file).resolve() in results:
+            if whole(file) in results:
                 raise BadInput(f"--out: {file} is a scene and would be overwritten; choose another folder")
 
 

@@ -1,0 +1,138 @@
+"""A true HTTP server on loopback with ranges and ETags, which is also as much of S3 as GDAL asks for."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+KINDS = {".json": "application/json", "": "application/geo+json"}
+
+
+class Objects(ThreadingHTTPServer):
+    """The server, what it serves, and how it misbehaves."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder = folder
+        self.asked: list[tuple[str, str]] = []
+        """Every request: path, and the range asked for."""
+        self.statuses: dict[str, int] = {}
+        """Path to an HTTP status that is all the answer there is."""
+        self.ranges = True
+        self.tells_etag = True
+        self.password: str | None = None
+        """`user:password` or the value of the query's `token` without which nothing is served."""
+        self.signed = False
+        """Whether a request needs a signature, in its header or its query."""
+        self.broken: dict[str, range] = {}
+        """Path to bytes at which every connection breaks but that which asks for all the rest."""
+        self.breaks_once: dict[str, int] = {}
+        """Path to the byte at which the first connection for the whole file breaks."""
+        self.dies_after: int | None = None
+        """Requests after which no connection is answered."""
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    def sent_whole(self, path: str) -> int:
+        """How often a file was asked for from its first byte to its last."""
+        return self.asked.count((path, "bytes=0-"))
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A reader that has enough closes the connection."""
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Objects]:
+    world = Objects(folder)
+    thread = threading.Thread(target=world.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield world
+    finally:
+        world.shutdown()
+        thread.join()
+        world.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Objects
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self._empty(403)
+
+    def do_GET(self) -> None:
+        world, path = self.server, unquote(urlsplit(self.path).path)
+        asked = self.headers.get("Range", "")
+        world.asked.append((path, asked))
+        if world.dies_after is not None and len(world.asked) > world.dies_after:
+            self.close_connection = True
+            return
+        file = world.folder / path.lstrip("/")
+        if not self._may():
+            self._empty(403)
+        elif status := world.statuses.get(path):
+            self._empty(status)
+        elif not file.is_file():
+            self._empty(404)
+        else:
+            self._send(path, file, asked)
+
+    def _may(self) -> bool:
+        world, query = self.server, parse_qs(urlsplit(self.path).query)
+        said = self.headers.get("Authorization", "")
+        if world.signed:
+            return said.startswith("AWS4-HMAC-SHA256") or "X-Amz-Signature" in query
+        if world.password is None:
+            return True
+        basic = "Basic " + base64.b64encode(world.password.encode()).decode()
+        return said == basic or query.get("token") == [world.password]
+
+    def _send(self, path: str, file: Path, asked: str) -> None:
+        world, data = self.server, file.read_bytes()
+        size, first, last = len(data), 0, len(data) - 1
+        if asked and world.ranges:
+            low, _, high = asked.removeprefix("bytes=").partition("-")
+            first, last = int(low), min(int(high or last), last)
+            if first >= size:
+                self._empty(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Type", KINDS.get(file.suffix, "image/tiff"))
+        self.send_header("Content-Length", str(last - first + 1))
+        if world.tells_etag:
+            self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
+        self.end_headers()
+        part = data[first : last + 1]
+        if (
+            (bad := world.broken.get(path))
+            and not asked.endswith("-")
+            and first < bad.stop
+            and last >= bad.start
+        ):
+            part = part[: len(part) // 2]
+        if asked == "bytes=0-":
+            part = part[: world.breaks_once.pop(path, size)]
+        self.wfile.write(part)
+
+    def _empty(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
