@@ -8,6 +8,7 @@ import ctypes
 import functools
 import hashlib
 import json
+import logging
 import os
 import re
 import time
@@ -21,7 +22,7 @@ import requests
 
 from ground import files
 from ground.errors import BadInput, TiankanError, Unreachable
-from imagery.address import Address
+from imagery.address import HIDDEN, Address
 
 GDAL_SETTINGS = {
     "GDAL_HTTP_MAX_RETRY": "3", "GDAL_HTTP_RETRY_DELAY": "0.5",
@@ -31,9 +32,26 @@ GDAL_SETTINGS = {
     # Else a file opened again in this process would be what it was the first time.
     "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/",
 }  # fmt: skip
+LOGGERS = (
+    "rasterio", "rasterio._base", "rasterio._env", "rasterio._err", "rasterio._io", "rasterio._path", "rasterio.env",
+    "rasterio.session", "urllib3.connectionpool",
+)  # fmt: skip
 for _name, _value in GDAL_SETTINGS.items():
     # In the environment, where GDAL looks from every thread: rasterio's Env, left in one, is gone from all of them.
     os.environ.setdefault(_name, _value)
+
+
+class _Discreet(logging.Filter):
+    """Takes users, passwords and queries out of what libraries log of their requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = re.sub(r"://[^\s/@]*@", "://", record.getMessage())
+        record.msg, record.args = re.sub(r"\?[^\s'\"`]+", f"?{HIDDEN}", text), ()
+        return True
+
+
+for _name in LOGGERS:
+    logging.getLogger(_name).addFilter(_Discreet())
 
 TIMEOUT_S = (10, 30)
 """To connect, and between two bytes."""

@@ -2,13 +2,20 @@
 
 import base64
 import hashlib
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import rasterio
+from rasterio.transform import from_origin
+
+ROOT = Path(__file__).parent.parent
 KINDS = {".json": "application/json", "": "application/geo+json"}
 
 
@@ -136,3 +143,39 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def draw(folder: Path, noisy_pair: Callable[..., tuple[Any, Any]]) -> None:
+    """Two scenes of 700 × 900 pixels in blocks of 256, with a planted change."""
+    folder.mkdir(parents=True)
+    before, after = noisy_pair(3, 700, 900)
+    after[:, 480:540, 490:560] += 2000
+    for name, values in (("before", before), ("after", after)):
+        with rasterio.open(
+            folder / f"{name}.tif", "w", driver="GTiff", width=900, height=700, count=3, dtype="uint16",
+            crs="EPSG:32649", transform=from_origin(6e5, 4.2e6, 10, 10), compress="DEFLATE", tiled=True,
+            blockxsize=256, blockysize=256, interleave="pixel",
+        ) as sink:  # fmt: skip
+            sink.write(values.clip(0, 65_000).astype("uint16"))
+
+
+def both(start: str, end: str = "") -> tuple[str, str]:
+    return f"{start}/before.tif{end}", f"{start}/after.tif{end}"
+
+
+def local_pair(objects: Objects) -> tuple[str, str]:
+    return both(str(objects.folder / "bucket"))
+
+
+def same_pixels(one: Path, other: Path) -> bool:
+    with rasterio.open(one / "change.tif") as a, rasterio.open(other / "change.tif") as b:
+        return bool((a.read() == b.read()).all())
+
+
+def digests(run: dict[str, Any]) -> list[str]:
+    return [file["sha256"] for scene in run["inputs"].values() for file in scene["files"]]
+
+
+def tiankan(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "cli.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
