@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from ground.errors import BadInput
@@ -12,6 +12,8 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 SHOWN = {"versionid", "generation"}
 """Parameters of a query whose values may be written down; of any other nobody knows whether it is a secret."""
 HIDDEN = "…"
+GET_ONLY = "/vsicurl?use_head=no&url="
+"""Beginning of GDAL's path for a URL that may be signed, which is for one method: HEAD is refused then."""
 
 
 class Address(str):
@@ -43,6 +45,12 @@ class Address(str):
     @property
     def url(self) -> str | None:
         """Where HTTP finds it, with its secrets; None for an object of a bucket."""
+        return (
+            unquote(self.reading.removeprefix(GET_ONLY)) if self.reading.startswith(GET_ONLY) else self._plain
+        )
+
+    @property
+    def _plain(self) -> str | None:
         return self.reading.removeprefix("/vsicurl/") if self.reading.startswith("/vsicurl/") else None
 
     @property
@@ -59,7 +67,12 @@ class Address(str):
 
     def cleaned(self, text: str) -> str:
         """A library's message without what is not to be shown, nor any other URL."""
-        for secret in (self.reading, self.url, urlsplit(self.url or "").query):
+        for secret in (
+            self.reading,
+            self.url,
+            quote(self.url or "", safe=""),
+            urlsplit(self.url or "").query,
+        ):
             text = text.replace(secret, HIDDEN) if secret else text
         return re.sub(r"\S*://\S*", HIDDEN, text)
 
@@ -86,7 +99,10 @@ def address_of(given: str | Path) -> str:
         return Address(f"s3://{rest}", f"/vsis3/{rest}")
     rest = rest.partition("#")[0]
     if scheme in {"http", "https"} and rest:
-        return Address(_shown(scheme, rest), f"/vsicurl/{scheme}://{rest}")
+        url = f"{scheme}://{rest}"
+        return Address(
+            _shown(scheme, rest), GET_ONLY + quote(url, safe="") if "?" in url else f"/vsicurl/{url}"
+        )
     raise _no_address(f"{scheme}://")
 
 

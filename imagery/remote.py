@@ -27,10 +27,8 @@ from imagery.address import HIDDEN, Address
 GDAL_SETTINGS = {
     "GDAL_HTTP_MAX_RETRY": "3", "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_CONNECTTIMEOUT": "10", "GDAL_HTTP_LOW_SPEED_TIME": "30", "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
-    # HEAD is refused where a URL was signed for GET.
-    "CPL_VSIL_CURL_USE_HEAD": "NO",
     # Else a file opened again in this process would be what it was the first time.
-    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/",
+    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl:/vsis3/",
 }  # fmt: skip
 LOGGERS = (
     "rasterio", "rasterio._base", "rasterio._env", "rasterio._err", "rasterio._io", "rasterio._path", "rasterio.env",

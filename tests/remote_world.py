@@ -80,7 +80,16 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        self._empty(403)
+        world, path = self.server, unquote(urlsplit(self.path).path)
+        file = world.folder / path.lstrip("/")
+        # What was signed for GET is not signed for HEAD.
+        if "?" in self.path or not self._may() or path in world.statuses or not file.is_file():
+            self._empty(403 if "?" in self.path or not self._may() else world.statuses.get(path, 404))
+            return
+        self.send_response(200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(file.stat().st_size))
+        self.end_headers()
 
     def do_GET(self) -> None:
         world, path = self.server, unquote(urlsplit(self.path).path)

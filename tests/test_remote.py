@@ -199,12 +199,13 @@ def test_an_object_changed_while_it_is_read_is_named(
         detect(*both(f"{objects.url}/bucket"), tmp_path / "out", OPTIONS, advance)
 
 
+@pytest.mark.parametrize("query", ["", "?versionId=1"])
 def test_an_object_that_was_replaced_is_read_anew_by_the_same_process(
-    objects: Objects, tmp_path: Path
+    objects: Objects, tmp_path: Path, query: str
 ) -> None:
-    first = detect(*both(f"{objects.url}/bucket"), tmp_path / "first", OPTIONS)
+    first = detect(*both(f"{objects.url}/bucket", query), tmp_path / "first", OPTIONS)
     changed(objects)
-    second = detect(*both(f"{objects.url}/bucket"), tmp_path / "second", OPTIONS)
+    second = detect(*both(f"{objects.url}/bucket", query), tmp_path / "second", OPTIONS)
     here = detect(*local_pair(objects), tmp_path / "here", OPTIONS)
     assert digests(second) == digests(here) != digests(first)
     assert same_pixels(tmp_path / "here", tmp_path / "second")
