@@ -140,10 +140,10 @@ def _row(path: Path, line: int, row: dict[str, Any]) -> PairFiles:
     return PairFiles(name=name, before=before, after=after, **rest)
 
 
-def _placed(folder: Path, scene: str) -> str:
+def _placed(folder: Path, scene: str) -> str | Path:
     """A scene's address, or its path from the folder of the table."""
     where = address_of(scene)
-    return where if isinstance(where, Address) else str(folder / where)
+    return where if isinstance(where, Address) else folder / where
 
 
 def _all_different(pairs: list[PairFiles], source: Path) -> list[PairFiles]:

@@ -99,7 +99,7 @@ def test_a_table_of_pairs_takes_addresses_and_paths_from_its_own_folder(
     table = objects.folder / "pairs.csv"
     table.write_text(f"before,after\nbucket/before.tif,{objects.url}/bucket/after.tif?token=hush-hush\n")
     (pair,) = pairs_of(table)
-    assert pair.name == "before--after" and pair.before == str(objects.folder / "bucket" / "before.tif")
+    assert pair.name == "before--after" and pair.before == objects.folder / "bucket" / "before.tif"
     (result,) = run_batch([pair], tmp_path / "out", OPTIONS)
     assert (result.status, result.why) == ("done", "")
     check_nowhere("hush-hush", tmp_path / "out" / "before--after")
