@@ -48,7 +48,7 @@ def scenes_list(folder: Path, json: Json = False) -> None:
 
 @scenes_app.command("add")
 def scenes_add(
-    file: Path,
+    file: str,
     to: Annotated[Path, typer.Option("--to", help="Folder of the catalog.")],
     sensor: SensorName = None,
     date: Annotated[str | None, typer.Option("--date", help="When it was acquired.")] = None,

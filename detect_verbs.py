@@ -10,8 +10,8 @@ import typer
 import terminal
 from settings import load_settings
 
-Before = Annotated[Path, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item.")]
-After = Annotated[Path, typer.Option("--after", help="Later scene: GeoTIFF or STAC Item.")]
+Before = Annotated[str, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item; path or URL.")]
+After = Annotated[str, typer.Option("--after", help="Later scene: GeoTIFF or STAC Item; path or URL.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for change.tif, changes.gpkg and run.json.")]
 DetectorName = Annotated[str, typer.Option("--detector", help="auto, model, irmad or cva.")]
 WeightsName = Annotated[str | None, typer.Option("--weights", help="Shipped name or file of weights.")]

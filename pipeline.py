@@ -102,8 +102,8 @@ def _region(values: dict[str, Fact], given: str) -> str:
 
 
 def run(
-    before: Path,
-    after: Path,
+    before: str | Path,
+    after: str | Path,
     layers: Path,
     db: str,
     out: Path,

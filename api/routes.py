@@ -1,7 +1,6 @@
 """Routes: take, do, give."""
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -22,7 +21,7 @@ from api.models import (
     scene_out,
 )
 from cases.records import SceneRecord
-from ground.errors import BadInput, NotFound
+from ground.errors import BadInput, NotFound, Unreachable
 from imagery.catalog import open_scene
 from imagery.quicklook import Quicklook, quicklook
 
@@ -98,8 +97,8 @@ def _picture(scene: SceneRecord, size: int) -> Quicklook:
         NotFound: its file is gone or can no longer be read as this scene.
     """
     try:
-        return quicklook(open_scene(Path(scene.href), scene.sensor), size)
-    except BadInput as error:
+        return quicklook(open_scene(scene.href, scene.sensor), size)
+    except (BadInput, Unreachable) as error:
         log.warning("no picture of scene %s: %s", scene.id, error)
         raise NotFound(
             f"the file of scene {scene.name} is no longer on this machine as it was; put it back"

@@ -13,6 +13,7 @@ from detection.cluster import Cluster
 from detection.detect import Advance, DetectOptions, detect, silent
 from ground.errors import BadInput, TiankanError
 from ground.files import written_beside
+from imagery.address import Address, address_of, file_name
 from imagery.catalog import open_scene
 from imagery.scene import Scene
 from imagery.stac import find_items
@@ -29,8 +30,8 @@ class PairFiles:
     """One row: two scenes, the name of the folder that their results go to, and what outranks the files' own word."""
 
     name: str
-    before: Path
-    after: Path
+    before: str | Path
+    after: str | Path
     before_date: str | None = None
     after_date: str | None = None
     before_sensor: str | None = None
@@ -129,14 +130,20 @@ def _row(path: Path, line: int, row: dict[str, Any]) -> PairFiles:
     for name in NEEDED:
         if given[name] is None:
             raise BadInput(f"{path}: line {line} has no {name}; name a scene there")
-    before, after = (path.parent / str(given[name]) for name in NEEDED)
-    name = given["name"] or f"{before.stem}--{after.stem}"
+    before, after = (_placed(path.parent, str(given[name])) for name in NEEDED)
+    name = given["name"] or f"{file_name(before).stem}--{file_name(after).stem}"
     if Path(name).name != name or name in (".", ".."):
         raise BadInput(
             f"{path}: line {line}: name {name!r} cannot be the name of a folder; leave out slashes"
         )
     rest = {key: given[key] for key in COLUMNS[3:]}
     return PairFiles(name=name, before=before, after=after, **rest)
+
+
+def _placed(folder: Path, scene: str) -> str | Path:
+    """A scene's address, or its path from the folder of the table."""
+    where = address_of(scene)
+    return where if isinstance(where, Address) else folder / where
 
 
 def _all_different(pairs: list[PairFiles], source: Path) -> list[PairFiles]:

@@ -105,6 +105,8 @@ class Canvas:
         """The path of a virtual raster over the flat file, with overviews, its place on earth and its tags."""
         path = self.folder / "change.vrt"
         try:
+            # One of an interrupted run: GDAL would remove it, and the overviews that it names with it.
+            path.unlink(missing_ok=True)
             levels = self._overviews()
             with FILTERS, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)

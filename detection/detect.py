@@ -27,6 +27,7 @@ from detection.workers import one_thread_each
 from ground.clock import Clock
 from ground.errors import BadInput
 from ground.files import short_hash, unfinished_folder
+from imagery.address import whole
 from imagery.align import Alignment
 from imagery.catalog import open_scene
 from imagery.pairing import make_pair
@@ -64,8 +65,8 @@ class DetectOptions:
 
 
 def detect(
-    before: Path,
-    after: Path,
+    before: str | Path,
+    after: str | Path,
     out: Path,
     options: DetectOptions,
     advance: Advance = silent,
@@ -80,6 +81,7 @@ def detect(
 
     Raises:
         BadInput: the scenes cannot be compared, or changed while they were read; the sentence says why.
+        Unreachable: the server that a scene lies on does not answer; what was done is kept for the next run.
         CannotWrite, OutOfMemory: what was done is kept for the next run.
     """
     clock = Clock()
@@ -212,10 +214,10 @@ def _spare_inputs(pair: ScenePair, out: Path) -> None:
     for name in MADE:
         if (out / name).is_dir():
             raise BadInput(f"--out: {out / name} is a folder; remove it or choose another folder")
-    results = {(out / name).resolve() for name in MADE}
+    results = {whole(str(out / name)) for name in MADE}
     for scene in (pair.before, pair.after):
         for file in (scene.source, *scene.files):
-            if Path(file).resolve() in results:
+            if whole(file) in results:
                 raise BadInput(f"--out: {file} is a scene and would be overwritten; choose another folder")
 
 

@@ -1,5 +1,6 @@
 """The files that a run reads: hashed once, and held to that, also by a run that goes on with another's work."""
 
+import itertools
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ground.errors import BadInput
-from ground.files import sha256
+from imagery import remote
+from imagery.address import Address
 
 RECORD = "inputs.json"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """sha256 of each file, and (size, time of change in nanoseconds) when it was hashed."""
+    """sha256 of each file, and its stamp when it was hashed.
+
+    A file's stamp is its size and time of change in nanoseconds; an object's is `remote.stamp`.
+    """
 
     sha256: dict[str, str]
-    stamps: dict[str, tuple[int, int]]
+    stamps: dict[str, tuple[int, int | str]]
 
     def still_the_same(self) -> None:
         """Nobody wrote to a file while it was read.
@@ -26,7 +31,9 @@ class Inputs:
             BadInput: somebody did.
         """
         for href, stamp in self.stamps.items():
-            if _stamp(href) != stamp:
+            # Of an object whose server tells neither ETag nor time, only its content can say.
+            unsaid = not stamp[1] and remote.sha256(href) != self.sha256[href]
+            if unsaid or _stamp(href) != stamp:
                 raise BadInput(f"{href}: was changed while it was read; run again when it is whole")
 
     def same_as_in(self, work: Path) -> None:
@@ -53,13 +60,20 @@ class Inputs:
 def given(hrefs: Iterable[str]) -> Inputs:
     """The files as they are now, hashed side by side."""
     files = sorted(hrefs)
+    if twins := [href for href, after in itertools.pairwise(files) if str(href) == str(after)]:
+        raise BadInput(
+            f"{twins[0]}: stands for two files that differ only in the part that may be secret and is not written "
+            "down; give each a path of its own"
+        )
     stamps = {href: _stamp(href) for href in files}
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda href: sha256(Path(href)), files)
+        digests = pool.map(remote.sha256, files)
         return Inputs(dict(zip(files, digests, strict=True)), stamps)
 
 
-def _stamp(href: str) -> tuple[int, int]:
+def _stamp(href: str) -> tuple[int, int | str]:
+    if isinstance(href, Address):
+        return remote.stamp(href)
     try:
         status = Path(href).stat()
     except OSError as error:

@@ -4,7 +4,6 @@ import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -16,6 +15,7 @@ from detection.detectors import Choice
 from detection.predict import WINDOW, Prediction
 from ground.clock import peak_rss_mib
 from ground.files import short_hash
+from imagery.address import whole
 from imagery.scene import Observation, Scene, ScenePair, pair_id
 
 
@@ -89,8 +89,8 @@ def _scene_entry(scene: Scene, hashes: dict[str, str]) -> dict[str, Any]:
         "crs": ":".join(scene.grid.crs.to_authority() or (scene.grid.crs.name,)),
         "gsd_m": round(scene.grid.gsd_m, 6),
         "bbox": [round(v, 7) for v in (west, south, east, north)],
-        "source": str(Path(scene.source).resolve()),
-        "files": [{"path": str(Path(h).resolve()), "sha256": hashes[h]} for h in scene.files],
+        "source": whole(scene.source),
+        "files": [{"path": whole(h), "sha256": hashes[h]} for h in scene.files],
     }
 
 

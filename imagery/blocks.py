@@ -19,9 +19,10 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ground.crs import to_crs
-from ground.errors import one_line
+from imagery import remote
+from imagery.address import Address
 from imagery.pairing import offset_in
-from imagery.raster import BLOCK, GDAL_ERRORS, grid_of, mask_band, opened
+from imagery.raster import BLOCK, GDAL_ERRORS, grid_of, mask_band, opened, said
 from imagery.scene import Grid
 from imagery.warping import warped
 
@@ -179,11 +180,21 @@ class BandFile:
             top, left = window.row_off + rows.start, window.col_off + columns.start
             piece = Window(left, top, columns.stop - columns.start, rows.stop - rows.start)
             try:
-                values[:, *here], recorded[here] = handle.read(piece)
+                values[:, *here], recorded[here] = self._piece(handle, piece)
                 spoiled[here] = False
             except GDAL_ERRORS as error:
-                self.spoiled[key] = one_line(error.__cause__ or error, 160)
+                self.spoiled[key] = said(self.href, error)
         return values, recorded, spoiled
+
+    def _piece(self, handle: _Handle, piece: Window) -> tuple[Any, Mask]:
+        """A piece tried once more where its server still answers; one that does not ends the run, not the sight."""
+        try:
+            return handle.read(piece)
+        except GDAL_ERRORS:
+            if not isinstance(self.href, Address):
+                raise
+            remote.stamp(self.href)
+            return handle.read(piece)
 
     def _not_missing(self, values: Any) -> Mask | bool:
         if self._nodata is None or np.isnan(self._nodata):

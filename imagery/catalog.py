@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ground.errors import BadInput
-from ground.files import sha256
-from imagery import sensors, stac
+from imagery import remote, sensors, stac
+from imagery.address import Address, address_of, file_name
 from imagery.clouds import cloud_mask, made_by
 from imagery.ingest import Advance, checksums_in, copied
 from imagery.raster import alpha_band, check_measured, grid_of, opened
@@ -27,20 +27,23 @@ def parse_date(text: str | None, where: str) -> datetime | None:
         ) from error
 
 
-def open_scene(path: Path, sensor: str | None = None, acquired: str | None = None) -> Scene:
-    """A scene from a STAC Item or a raster; `sensor` and `acquired` outrank what the file says.
+def open_scene(path: str | Path, sensor: str | None = None, acquired: str | None = None) -> Scene:
+    """A scene from a STAC Item or a raster, by its path or address; `sensor` and `acquired` outrank what the file says.
 
     Raises:
         BadInput: the file cannot be a scene; the sentence says why.
+        Unreachable: its server does not answer.
     """
-    when = parse_date(acquired, str(path))
-    if path.suffix.lower() in stac.ITEM_SUFFIXES:
-        return stac.read_item(path, sensor, when)
-    return _from_raster(path, sensor, when)
+    where = address_of(path)
+    when = parse_date(acquired, where)
+    suffix = file_name(where).suffix.lower()
+    nameless = isinstance(where, Address) and not suffix and remote.is_json(where)
+    if suffix in stac.ITEM_SUFFIXES or nameless:
+        return stac.read_item(where, sensor, when)
+    return _from_raster(where, sensor, when)
 
 
-def _from_raster(path: Path, sensor: str | None, when: datetime | None) -> Scene:
-    href = str(path)
+def _from_raster(href: str, sensor: str | None, when: datetime | None) -> Scene:
     with opened(href) as source:
         check_measured(source, href)
         grid = grid_of(source, href)
@@ -54,7 +57,7 @@ def _from_raster(path: Path, sensor: str | None, when: datetime | None) -> Scene
         mask = _mask_in(source.descriptions, entry.mask.band) if entry.mask else None
     refs = tuple(BandRef(n, href, i) for n, i in bands)
     return Scene(
-        id=path.stem,
+        id=file_name(href).stem,
         sensor=name,
         acquired_utc=when or parse_date(tagged, href),
         bands=refs,
@@ -96,7 +99,7 @@ def scene_row(scene: Scene) -> dict[str, Any]:
 
 
 def add_scene(
-    path: Path,
+    path: str | Path,
     folder: Path,
     sensor: str | None,
     acquired: str | None,
@@ -113,21 +116,23 @@ def add_scene(
     """
     scene = open_scene(path, sensor, acquired)
     if Path(scene.id).name != scene.id:
-        raise BadInput(f"{path}: its id {scene.id!r} cannot be the name of a file; mend the Item's id")
+        raise BadInput(
+            f"{scene.source}: its id {scene.id!r} cannot be the name of a file; mend the Item's id"
+        )
     item = folder / f"{scene.id}.json"
-    checksums = {href: sha256(Path(href)) for href in scene.files}
+    checksums = {href: remote.sha256(href) for href in scene.files}
     note = f"source sha256 {', '.join(checksums.values())}"
     if item.is_file() and note not in item.read_text(encoding="utf-8"):
         raise BadInput(
-            f"{item}: another scene of this name is there already; rename {path.name} or remove it"
+            f"{item}: another scene of this name is there already; rename {file_name(address_of(path))} or remove it"
         )
     kept = checksums_in(item)
     if cog:
         scene = copied(scene, folder, kept, advance)
     if clouds:
-        scene = replace(scene, mask=cloud_mask(scene, path, folder, kept, advance))
+        scene = replace(scene, mask=cloud_mask(scene, address_of(path), folder, kept, advance))
         note = f"{note}; {made_by()}"
     if cog or clouds:
-        checksums = {href: sha256(Path(href)) for href in scene.files}
+        checksums = {href: remote.sha256(href) for href in scene.files}
     stac.write_item(scene, item, checksums, note)
     return scene_row(open_scene(item))

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 from ground.errors import BadInput
 from ground.files import staging_folder
 from imagery import stac
+from imagery.address import file_name
 from imagery.ingest import Advance, stands
 from imagery.raster import BLOCK, opened, to_cog, writing
 from imagery.reader import SceneReader
@@ -41,7 +42,7 @@ def made_by() -> str:
 
 
 def cloud_mask(
-    scene: Scene, given: Path, folder: Path, kept: dict[Path, str], advance: Advance | None = None
+    scene: Scene, given: str, folder: Path, kept: dict[Path, str], advance: Advance | None = None
 ) -> BandRef:
     """The quality band of a scene, as a COG `folder`/<id>_SCL.tif; one that `kept` vouches for stays.
 
@@ -78,7 +79,7 @@ def _detector() -> Any:
     return S2PixelCloudDetector(threshold=THRESHOLD, average_over=AVERAGE_OVER, dilation_size=DILATION)
 
 
-def _ten_bands(scene: Scene, given: Path) -> tuple[BandRef, ...]:
+def _ten_bands(scene: Scene, given: str) -> tuple[BandRef, ...]:
     """The bands in the order of s2cloudless."""
     if scene.sensor != SENSOR:
         raise BadInput(
@@ -111,13 +112,13 @@ def _check_type(href: str) -> None:
             )
 
 
-def _cirrus(given: Path) -> BandRef | None:
-    if given.suffix.lower() in stac.ITEM_SUFFIXES:
+def _cirrus(given: str) -> BandRef | None:
+    if file_name(given).suffix.lower() in stac.ITEM_SUFFIXES:
         return stac.band_named(given, "B10", CIRRUS)
-    with opened(str(given)) as source:
+    with opened(given) as source:
         names = [(text or "").upper() for text in source.descriptions]
     index = next((i for i, name in enumerate(names, 1) if name in {word.upper() for word in CIRRUS}), None)
-    return BandRef("B10", str(given), index) if index else None
+    return BandRef("B10", given, index) if index else None
 
 
 def _coarse(grid: Grid) -> Grid:

@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from ground.errors import BadInput
 from ground.files import cannot_write, libraries_silenced, sha256, staging_folder
+from imagery.address import whole
 from imagery.raster import BLOCK, GDAL_ERRORS, TILED, alpha_band, mask_band, opened, to_cog, unreadable
 from imagery.scene import Scene
 from imagery.stac import asset_key
@@ -51,7 +52,7 @@ def copied(scene: Scene, folder: Path, kept: dict[Path, str], advance: Advance |
         CannotWrite: the disk is full; nothing half-written was left.
     """
     targets = {href: folder / f"{_stem(scene, href)}.tif" for href in scene.files}
-    missing = [href for href in scene.files if not stands(Path(href), targets[href], kept)]
+    missing = [href for href in scene.files if not stands(href, targets[href], kept)]
     counter = _Counter(advance, sum(_pixels(href) for href in missing))
     if missing:
         with staging_folder(folder) as staging:
@@ -85,9 +86,9 @@ def _stem(scene: Scene, href: str) -> str:
     return f"{scene.id}_{key if re.fullmatch(PLAIN_KEY, key) else scene.files.index(href) + 1}"
 
 
-def stands(source: Path, target: Path, kept: dict[Path, str]) -> bool:
+def stands(source: str, target: Path, kept: dict[Path, str]) -> bool:
     """Whether the copy is there already, as it was made."""
-    if target.resolve() == source.resolve():
+    if whole(source) == str(target.resolve()):
         raise BadInput(f"{target}: lies in the catalog already and would be replaced; leave out --cog")
     if not target.exists():
         return False

@@ -1,8 +1,11 @@
 """Whether a JPEG 2000 file is whole: OpenJPEG gives tiles that were cut off as zeros, and no error."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+
+Read = Callable[[int, int], bytes]
+"""Bytes of a file from a place on, so many; fewer at its end."""
 
 END = b"\xff\xd9"
 """The marker at the end of every codestream (ISO/IEC 15444-1, A.4.4)."""
@@ -11,20 +14,28 @@ BARE = b"\xff\x4f"
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether a box reaches beyond the file's end, or the codestream does not end as it must."""
-    size = path.stat().st_size
+    """Whether a file breaks off."""
     with path.open("rb") as stream:
-        if stream.read(2) == BARE:
-            return not _ends(stream, size)
-        place = 0
-        while place < size:
-            stream.seek(place)
-            length, kind, header = _box(stream.read(16), size - place)
-            if length < header or place + length > size:
-                return True
-            if kind == b"jp2c":
-                return not _ends(stream, place + length)
-            place += length
+
+        def read(at: int, count: int) -> bytes:
+            stream.seek(at)
+            return stream.read(count)
+
+        return breaks_off(read, path.stat().st_size)
+
+
+def breaks_off(read: Read, size: int) -> bool:
+    """Whether a box reaches beyond the file's end, or the codestream does not end as it must."""
+    if read(0, 2) == BARE:
+        return not _ends(read, size)
+    place = 0
+    while place < size:
+        length, kind, header = _box(read(place, 16), size - place)
+        if length < header or place + length > size:
+            return True
+        if kind == b"jp2c":
+            return not _ends(read, place + length)
+        place += length
     return True
 
 
@@ -39,6 +50,5 @@ def _box(start: bytes, rest: int) -> tuple[int, bytes, int]:
     return length or rest, kind, 8
 
 
-def _ends(stream: BinaryIO, end: int) -> bool:
-    stream.seek(max(0, end - 2))
-    return stream.read(2) == END
+def _ends(read: Read, end: int) -> bool:
+    return read(max(0, end - 2), 2) == END

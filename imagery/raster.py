@@ -4,6 +4,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from rasterio.windows import Window
 from ground.crs import crs_of
 from ground.errors import BadInput, one_line
 from ground.files import cannot_write, libraries_silenced
-from imagery.jp2 import is_cut_short
+from imagery import remote
+from imagery.address import Address
+from imagery.jp2 import breaks_off, is_cut_short
 from imagery.scene import Grid
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
@@ -60,32 +63,51 @@ def opened(href: str) -> Iterator[DatasetReader]:
     Raises:
         BadInput: absent, not a raster, truncated or corrupt, also when found while reading.
     """
-    if not href.startswith(("netcdf:", "/vsi")) and not Path(href).is_file():
+    elsewhere = isinstance(href, Address)
+    if not elsewhere and not href.startswith(("netcdf:", "/vsi")) and not Path(href).is_file():
         if Path(href).is_dir():
             raise BadInput(f"{href}: is a folder; give the path of one raster or STAC Item in it")
         raise BadInput(f"{href}: there is no such file; check the path")
     try:
         # Not the dataset's own context, which may only be left in the thread that entered it.
         with closing(_opened_quietly(href)) as source:
-            if source.driver.startswith("JP2") and Path(href).is_file() and is_cut_short(Path(href)):
+            if source.driver.startswith("JP2") and _is_cut_short(href):
                 raise unreadable(href, EOFError("the JPEG 2000 codestream has no end"))
             yield source
     except GDAL_ERRORS as error:
+        if isinstance(href, Address):
+            # A server that refuses or is gone is told of in other words than a spoiled file.
+            remote.stamp(href)
         raise unreadable(href, error) from error
+
+
+def _is_cut_short(href: str) -> bool:
+    if isinstance(href, Address):
+        return breaks_off(partial(remote.part, href), remote.stamp(href)[0])
+    return Path(href).is_file() and is_cut_short(Path(href))
 
 
 def _opened_quietly(href: str) -> DatasetReader:
     """That pixels have no place on earth is an error of our own (`grid_of`), not a warning beside it."""
     with FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(href)
+        if not isinstance(href, Address):
+            return rasterio.open(href)
+        # Within the lock: the setting is the whole process's, and a local file's sidecars are to be found.
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+            return rasterio.open(href.reading)
+
+
+def said(href: str, error: Exception) -> str:
+    """What GDAL says of a file, on one line."""
+    text = str(error.__cause__ or error)
+    return one_line(href.cleaned(text) if isinstance(href, Address) else text, 160)
 
 
 def unreadable(href: str, error: Exception) -> BadInput:
     """The sentence for a file that GDAL gives up on."""
-    detail = one_line(error.__cause__ or error, 160)
     return BadInput(
-        f"{href}: cannot be read as a raster, it may be corrupt or cut short ({detail}); fetch it again"
+        f"{href}: cannot be read as a raster, it may be corrupt or cut short ({said(href, error)}); fetch it again"
     )
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import pystac
 import shapely
@@ -16,7 +14,8 @@ from pystac.errors import STACError, STACTypeError
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, one_line
 from ground.files import written_beside
-from imagery import sensors
+from imagery import remote, sensors
+from imagery.address import Address, beside, file_name
 from imagery.raster import check_measured, grid_of, opened
 from imagery.scene import BandRef, Scene
 
@@ -38,19 +37,22 @@ UNUSED = "unused-"
 EXTENSIONS = ["projection/v2.0.0", "file/v2.1.0", "eo/v2.0.0"]
 
 
-def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scene:
+def read_item(path: str, sensor: str | None, acquired: datetime | None) -> Scene:
     """The scene an Item describes; `sensor` and `acquired` outrank what it says.
 
     Raises:
-        BadInput: not an Item, of an unknown platform, on another machine, or without a known band.
+        BadInput: not an Item, of an unknown platform, where it cannot be read, or without a known band.
     """
     item = _load(path)
-    name = sensor or sensor_of(item, str(path))
+    name = sensor or sensor_of(item, path)
     used = used_assets(item, name)
-    refs = [BandRef(band, _local(used.of[key], path), index) for band, (key, index) in used.bands.items()]
+    refs = [
+        BandRef(band, beside(path, str(used.of[key].href)), index)
+        for band, (key, index) in used.bands.items()
+    ]
     mask = None
-    if (quality := sensors.sensor(name, str(path)).mask) and used.mask:
-        mask = BandRef(quality.band, _local(used.of[used.mask[0]], path), used.mask[1])
+    if (quality := sensors.sensor(name, path).mask) and used.mask:
+        mask = BandRef(quality.band, beside(path, str(used.of[used.mask[0]].href)), used.mask[1])
     if not refs:
         raise BadInput(f"{path}: no asset holds a band of sensor {name}; name its bands or pass --sensor")
     return Scene(
@@ -60,7 +62,7 @@ def read_item(path: Path, sensor: str | None, acquired: datetime | None) -> Scen
         bands=tuple(refs),
         mask=mask,
         grid=min((_grid(ref.href) for ref in refs), key=lambda grid: grid.gsd_m),
-        source=str(path),
+        source=path,
     )
 
 
@@ -75,14 +77,16 @@ def _grid(href: str) -> Any:
         return grid_of(source, href)
 
 
-def _load(path: Path) -> pystac.Item:
+def _load(path: str) -> pystac.Item:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(path, Address):
+            return item_of(remote.document(path), path)
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except ValueError as error:
-        raise _no_item(str(path), error) from error
-    return item_of(document, str(path))
+        raise _no_item(path, error) from error
+    return item_of(document, path)
 
 
 def item_of(document: Any, where: str) -> pystac.Item:
@@ -152,16 +156,6 @@ def _assets(item: pystac.Item) -> list[tuple[str, pystac.Asset]]:
     return sorted(measured, key=lambda pair: pair[1].href.lower().endswith(".jp2"))
 
 
-def _local(asset: pystac.Asset, path: Path) -> str:
-    """Where an asset lies: beside the Item that names it, though the Item may say that itself lies on the internet."""
-    href = str(asset.href)
-    if href.startswith("file://"):
-        return url2pathname(urlsplit(href).path)
-    if "://" in href:
-        raise BadInput(f"{path}: asset {href} is not on this machine; download it and mend the Item's href")
-    return href if href.startswith("/vsi") else os.path.normpath(path.resolve().parent / href)
-
-
 def _band_list(asset: pystac.Asset) -> list[dict[str, Any]]:
     listed = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
     return [band for band in listed if isinstance(band, dict)] if isinstance(listed, list) else []
@@ -192,7 +186,7 @@ def _bands_in(sensor: str, key: str, listed: list[dict[str, Any]]) -> list[tuple
     return [(by_key, 1)] if by_key and not found and len(listed) <= 1 else found
 
 
-def band_named(path: Path, band: str, names: tuple[str, ...]) -> BandRef | None:
+def band_named(path: str, band: str, names: tuple[str, ...]) -> BandRef | None:
     """A band of an Item that is none of its sensor's, by any of its names."""
     wanted = {name.upper() for name in names}
     for key, asset in _assets(_load(path)):
@@ -200,9 +194,9 @@ def band_named(path: Path, band: str, names: tuple[str, ...]) -> BandRef | None:
         for index, entry in enumerate(listed, 1):
             said = (entry.get("name"), entry.get("eo:common_name"), entry.get("common_name"))
             if wanted & {str(word).upper() for word in said if word}:
-                return BandRef(band, _local(asset, path), index)
+                return BandRef(band, beside(path, str(asset.href)), index)
         if key.upper() in wanted and len(listed) <= 1:
-            return BandRef(band, _local(asset, path), 1)
+            return BandRef(band, beside(path, str(asset.href)), 1)
     return None
 
 
@@ -262,13 +256,23 @@ def _asset(scene: Scene, href: str, folder: Path, checksum: str) -> pystac.Asset
     names = bands | ({scene.mask.index: scene.mask.name} if scene.mask and scene.mask.href == href else {})
     # The list's order is the file's: a band that is not ours keeps its place under a name that is none.
     listed = [_band_entry(scene, names.get(i, f"{UNUSED}{i}")) for i in range(1, max(names) + 1)]
-    is_tiff = Path(href).suffix.lower() in {".tif", ".tiff"}
+    is_tiff = file_name(href).suffix.lower() in {".tif", ".tiff"}
     return pystac.Asset(
-        href=Path(os.path.relpath(Path(href).resolve(), folder)).as_posix(),
+        href=_written(href, folder),
         media_type=pystac.MediaType.GEOTIFF if is_tiff else None,
         roles=["data"] if bands else ["metadata", "mask"],
         extra_fields={"file:checksum": "1220" + checksum} | ({"bands": listed} if bands else {}),
     )
+
+
+def _written(href: str, folder: Path) -> str:
+    if not isinstance(href, Address):
+        return Path(os.path.relpath(Path(href).resolve(), folder)).as_posix()
+    if href.hides:
+        raise BadInput(
+            f"{href}: is read by a secret, which no Item may hold; copy it with --cog, or give an address without"
+        )
+    return str(href)
 
 
 def _band_entry(scene: Scene, name: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Tiny worlds for the tests of ground, imagery and detection: every value in them is known."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 import rasterio
 from hypothesis import HealthCheck, settings
 from rasterio.transform import from_origin
+
+from imagery import remote
+from tests.remote_world import Objects, draw, serving
 
 # The same examples in every run, on every machine; fixtures here hold nothing that an example could change.
 settings.register_profile(
@@ -80,3 +84,28 @@ def noisy_pair() -> Callable[..., tuple[Any, Any]]:
         return before, after
 
     return make
+
+
+@pytest.fixture
+def objects(
+    tmp_path: Path, noisy_pair: Callable[..., tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Objects]:
+    """A server on loopback of `bucket/before.tif` and `bucket/after.tif`; what fails is tried again at once."""
+    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
+    monkeypatch.setattr(remote, "PAUSE_S", 0.01)
+    draw(tmp_path / "served" / "bucket", noisy_pair)
+    with serving(tmp_path / "served") as served:
+        yield served
+
+
+@pytest.fixture
+def bucket(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Objects:
+    """The same server as S3, for anybody to read."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_S3_ENDPOINT", objects.host)
+    monkeypatch.setenv("AWS_HTTPS", "NO")
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTING", "FALSE")
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return objects
