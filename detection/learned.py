@@ -18,6 +18,7 @@ from imagery.reader import Block
 from models.checkpoint import Card, load
 from models.fold import folded
 from models.probability import EVERYWHERE, Inner, PairProbability, whole_sides
+from models.tiled import by_tiles
 
 Float = NDArray[np.float32]
 
@@ -186,7 +187,7 @@ def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned
     """The detector of a weights file for scenes of one pixel size (None: unknown, taken as it is)."""
     network, card = load(weights)
     where = pick_device(device)
-    network = folded(network).to(where, memory_format=torch.channels_last)
+    network = by_tiles(folded(network)).to(where, memory_format=torch.channels_last)
     network.one_by_one = True
     return Learned(network, card, where, gsd_m, asked=device)
 
