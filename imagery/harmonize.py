@@ -18,7 +18,8 @@ from imagery.canonical import FLAT, Array, agreement
 
 MOST_PIXELS = 1 << 15
 """Pixels looked at: a mean is known to 0.6 % of a spread."""
-ROUNDS = 30
+BEGIN_ROUNDS, ROUNDS = 30, 30
+"""Of canonical correlation, and of lines and their nearer half: at most."""
 BEGIN_PART, INVARIANT_PART = 0.1, 0.5
 """Parts of the pixels, nearest first: to begin with, and in the end; so much must be unchanged."""
 HELD_OUT = 3
@@ -117,7 +118,7 @@ def _varies(date: Array) -> NDArray[np.bool_]:
 def _solved(x: Array, y: Array) -> _Lines:
     """The lines of the half that lies nearest to them, of the pixels that are not held out."""
     x, y = x[:, ~_held_out(x)], y[:, ~_held_out(y)]
-    chosen = _nearest(agreement(x, y, ROUNDS).chi_square, BEGIN_PART)
+    chosen = _nearest(agreement(x, y, BEGIN_ROUNDS).chi_square, BEGIN_PART)
     for _ in range(ROUNDS):
         lines = _fitted(x[:, chosen], y[:, chosen])
         nearest = _nearest(lines.distance(x, y), INVARIANT_PART)
