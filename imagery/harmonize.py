@@ -26,8 +26,9 @@ HELD_OUT = 3
 """Every third pixel is kept from the fit."""
 LEAST_PIXELS = 200
 """Invariant pixels, held-out ones included, below which nothing is known."""
-LEAST_R2, LEAST_R2_ALONE = 0.6, 0.8
-"""Of every band, and of a band alone: the nearer half of unrelated scenes looks related, the fewer bands the more."""
+LEAST_R2, LEAST_R2_OF_FEW = 0.5, {1: 0.8, 2: 0.65}
+"""Of every band where there are three and more; of few. The fewer bands, the more the nearer half of unrelated scenes
+looks related: 0.79 with one was met, 0.55 with two, 0.38 with three."""
 MOST_GAIN = 4.0
 """Two exposures of one place that differ by more than this, either way, are not told in one unit."""
 WORTH = 0.95
@@ -190,7 +191,7 @@ def _report(names: Sequence[str], lines: _Lines, x: Array, y: Array) -> dict[str
 def _doubt(report: dict[str, Any]) -> str | None:
     """Why the lines are not believed."""
     told = [band for band in report["bands"] if band["r2"] is not None]
-    least = LEAST_R2 if len(told) > 1 else LEAST_R2_ALONE
+    least = LEAST_R2_OF_FEW.get(len(told), LEAST_R2)
     for band in told:
         if band["r2"] < least or band["gain"] <= 0:
             return (
