@@ -48,7 +48,7 @@ def _job(before: str, after: str, detector: str) -> Any:
     choice = choose(detector, pair.names, pair.grid.gsd_m, after)
     kind = kind_of(choice, pair.names)
     with small_cache(), PairReader(pair, kind.takes_bytes) as reader:
-        fitted = _fitted(pair, choice, kind, reader, lambda *_: None)
+        fitted, _ = _fitted(pair, choice, kind, reader, lambda *_: None)
         laid = plan(pair.grid, _needs(choice, kind, fitted), Handles(), reader.bytes_per_pixel)
     return Job(pair, Look(fitted, kind.prepare(pair.grid.gsd_m)), kind.takes_bytes), laid
 

@@ -30,6 +30,7 @@ from ground.files import short_hash, unfinished_folder
 from imagery.address import whole
 from imagery.align import Alignment
 from imagery.catalog import open_scene
+from imagery.harmonize import Light
 from imagery.pairing import make_pair
 from imagery.scene import ScenePair
 from imagery.sensors import sensor
@@ -132,11 +133,13 @@ def _worked(
         smallest = run["parameters"]["min_mapping_unit_m2"]
         found = outlines(prediction.flat, threshold=choice.threshold, smallest_m2=smallest, grow=options.grow)
     with clock.step("classify"):
-        frame = _change_frame(pair, found, run["pair_id"], advance, alignment)
+        light = prediction.lights.classes
+        frame = _change_frame(pair, found, run["pair_id"], advance, alignment, light)
     with clock.step("save"):
         change_frame.write(frame, geopackage, made_by)
         change_frame.write_parquet(frame, parquet, made_by)
-    return {"alignment": alignment.report} | record.tail(pair, frame, prediction, clock.seconds)
+    measured = {"alignment": alignment.report, "harmonization": prediction.lights.report}
+    return measured | record.tail(pair, frame, prediction, clock.seconds)
 
 
 def _result(out: Path, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -228,9 +231,14 @@ def _smallest_m2(pair: ScenePair) -> float:
 
 
 def _change_frame(
-    pair: ScenePair, found: Outlines, pair_id: str, advance: Advance, alignment: Alignment
+    pair: ScenePair,
+    found: Outlines,
+    pair_id: str,
+    advance: Advance,
+    alignment: Alignment,
+    light: Light | None,
 ) -> gpd.GeoDataFrame:
-    greenness = ndvi_change(pair, found.polygons, advance, alignment)
+    greenness = ndvi_change(pair, found.polygons, advance, alignment, light)
     return change_frame.make(
         found.polygons,
         found.grid.crs,

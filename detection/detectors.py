@@ -61,6 +61,8 @@ class DetectorKind:
     prepare: Callable[[float], Prepare]
     fit: Callable[[Sample, float], Detector]
     about: str
+    own_light: str | None = None
+    """Why it is not to see the later date in the earlier one's light; None: it is, and its `prepare` is linear."""
     shows_bands: int | None = None
     """How many bands `prepare` gives; None: as many as the pair has."""
     bytes_per_pixel: int = 200
@@ -83,6 +85,7 @@ DETECTORS: dict[str, DetectorKind] = {
         prepare=lambda _gsd_m: _as_read,
         fit=lambda sample, _gsd_m: fit_irmad(sample),
         about="iteratively reweighted multivariate alteration detection; best with four bands and more",
+        own_light="irmad finds the same whatever gain and offset a band has",
     ),
     "cva": DetectorKind(
         fewest_bands=1,
@@ -92,6 +95,7 @@ DETECTORS: dict[str, DetectorKind] = {
         fit=lambda sample, gsd_m: fit_cva(sample, radius_px(gsd_m)),
         about="change vector analysis; for one to three bands",
         takes_bytes=True,
+        own_light="cva fits lines of its own",
     ),
 }
 
@@ -206,6 +210,7 @@ def kind_of(choice: Choice, bands: Sequence[str], device: str = AUTO) -> Detecto
             learned(weights, gsd_m, device).shown(*display_range(sample)), decides_at=choice.threshold
         ),
         about="a change network with its card; for buildings in red, green and blue",
+        own_light="the network was measured to find no more in one light",
         shows_bands=len(RGB),
         bytes_per_pixel=NETWORK_BYTES,
         takes_bytes=True,

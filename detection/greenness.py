@@ -10,9 +10,11 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from detection.light import lit
 from detection.sample import sample_blocks
 from detection.workers import each
 from imagery.align import Alignment
+from imagery.harmonize import Light
 from imagery.raster import BLOCK, FILTERS, small_cache
 from imagery.reader import Block, PairReader
 from imagery.scene import Grid, ScenePair
@@ -41,10 +43,11 @@ def ndvi_change(
     outlines: NDArray[np.object_],
     advance: Callable[[str, int, int], None],
     alignment: Alignment | None = None,
+    light: Light | None = None,
 ) -> NDArray[np.float64]:
     """Mean NDVI change inside each polygon (in the pair's CRS), less the median of unchanged ground.
 
-    All NaN where the pair has no red or no near-infrared band.
+    The later date is seen in that light. All NaN where the pair has no red or no near-infrared band.
     """
     if not {"red", "nir"} <= set(pair.names) or not len(outlines):
         return np.full(len(outlines), np.nan)
@@ -57,7 +60,7 @@ def ndvi_change(
 
     def look(window: Window, block: Block) -> _Seen:
         labels = _labels(grid, window, outlines, held[window])
-        return _seen(window, labels, block, bands, window in sampled)
+        return _seen(window, labels, lit(block, light), bands, window in sampled)
 
     with small_cache(), PairReader(pair, alignment=alignment) as reader:
         found = {}

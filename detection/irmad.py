@@ -1,107 +1,20 @@
 """IR-MAD: iteratively reweighted multivariate alteration detection, for four bands and more.
 
-Canonical correlation of the two dates finds the combinations of bands that should agree; what disagrees
-beyond its no-change variance is change. Each round trusts a pixel by its chance of being unchanged.
-Invariant to gain, offset and any linear mix of each date's bands, so it needs no normalisation.
-Source: Nielsen, A. A. (2007), "The regularized iteratively reweighted MAD method for change detection in
-multi- and hyperspectral data", IEEE Transactions on Image Processing 16(2), 463–478.
+The statistic is that of `imagery.canonical`, where its source is named; here it is cut into change and no change.
+Invariant to gain, offset and any linear mix of each date's bands, so it needs no normalization.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.stats
 from numpy.typing import NDArray
 
 from detection.sample import Sample
 from detection.threshold import ChangeScale, change_scale
+from imagery.canonical import Array, Canonical, agreement
 
 ROUNDS = 60
-SETTLED = 1e-3
-"""Largest move of a canonical correlation in the last round."""
-RIDGE = 1e-9
-"""Part of its variance added to each band's variance, so that repeated bands do no harm."""
-FLAT = 1e-7
-"""A band that spreads less than this part of its mean is constant, as far as float32 can tell."""
-CHUNK = 1 << 18
-"""Pixels whose moments are taken at once."""
-
-Array = NDArray[np.float64]
-
-
-class Moments:
-    """Weighted mean and covariance of rows that arrive in chunks, in one pass (Chan, Golub and LeVeque 1983)."""
-
-    def __init__(self, columns: int) -> None:
-        self.weight = 0.0
-        self.mean = np.zeros(columns)
-        self._scatter = np.zeros((columns, columns))
-
-    def add(self, rows: Array, weights: Array) -> None:
-        """Rows (n, columns) with non-negative weights (n,)."""
-        total = float(weights.sum())
-        if total == 0:
-            return
-        mean = weights @ rows / total
-        centered = rows - mean
-        gap = mean - self.mean
-        both = self.weight + total
-        self._scatter += (centered * weights[:, None]).T @ centered
-        self._scatter += np.outer(gap, gap) * (self.weight * total / both)
-        self.mean = self.mean + gap * (total / both)
-        self.weight = both
-
-    @property
-    def covariance(self) -> Array:
-        """Population covariance."""
-        return self._scatter / self.weight
-
-
-@dataclass(frozen=True)
-class Canonical:
-    """The MAD transform: variates = (before − mean_before) @ a − (after − mean_after) @ b."""
-
-    mean_before: Array
-    mean_after: Array
-    a: Array
-    b: Array
-    correlations: Array
-
-    def chi_square(self, before: Array, after: Array) -> Array:
-        """Σ (variate / its no-change standard deviation)²; bands first, any shape behind.
-
-        Summed element by element, not by matrix product, so that a pixel's value does not depend on the
-        window in which it is read.
-        """
-        total = np.zeros(before.shape[1:])
-        for k, correlation in enumerate(self.correlations):
-            variate = np.zeros(before.shape[1:])
-            for j in range(len(self.mean_before)):
-                variate += (before[j] - self.mean_before[j]) * self.a[j, k]
-                variate -= (after[j] - self.mean_after[j]) * self.b[j, k]
-            total += variate**2 / max(2 * (1 - correlation), RIDGE)
-        return total
-
-
-def canonical(moments: Moments) -> Canonical:
-    """Canonical correlation analysis of stacked (before, after) moments; least correlated pair first."""
-    p = len(moments.mean) // 2
-    cov = moments.covariance
-    # Each band in units of its own spread, so that no gain of either date can drown the other's ridge.
-    spread = np.sqrt(np.diag(cov))
-    spread = np.where(spread > FLAT * np.abs(moments.mean), spread, 1.0)
-    cov = cov / np.outer(spread, spread)
-    np.fill_diagonal(cov, 1.0 + RIDGE)
-    xx, yy, xy = cov[:p, :p], cov[p:, p:], cov[:p, p:]
-    squared, a = scipy.linalg.eigh(xy @ np.linalg.solve(yy, xy.T), xx)
-    b = np.linalg.solve(yy, xy.T @ a)
-    length = np.sqrt(np.einsum("ik,ij,jk->k", b, yy, b))
-    b = b / np.where(length > 0, length, 1.0)
-    correlations = np.sqrt(np.clip(squared, 0.0, 1.0 - 1e-12))
-    units = spread[:, None]
-    return Canonical(moments.mean[:p], moments.mean[p:], a / units[:p], b / units[p:], correlations)
 
 
 @dataclass(frozen=True)
@@ -134,35 +47,7 @@ def wilson_hilferty(chi_square: Array, bands: int) -> Array:
 
 
 def fit_irmad(sample: Sample, rounds: int = ROUNDS) -> Irmad:
-    """Rounds of canonical correlation, each weighting a pixel by its chance of no change, until settled."""
-    bands = sample.before.shape[0]
-    weights = np.ones(sample.before.shape[1])
-    last = np.zeros(bands)
-    transform, z = _round(sample, weights)
-    done = 1
-    while done < rounds:
-        moved = float(np.abs(transform.correlations - last).max())
-        weights = scipy.stats.chi2.sf(z, bands)
-        # A pair that agrees everywhere or nowhere leaves too little weight to learn from: keep what we have.
-        if moved < SETTLED or weights.sum() < 10 * bands:
-            break
-        last = transform.correlations
-        transform, z = _round(sample, weights)
-        done += 1
-    return Irmad(transform, change_scale(wilson_hilferty(z, bands)), done)
-
-
-def _round(sample: Sample, weights: Array) -> tuple[Canonical, Array]:
-    moments = Moments(2 * sample.before.shape[0])
-    for start in range(0, len(weights), CHUNK):
-        part = slice(start, start + CHUNK)
-        rows = np.concatenate([sample.before[:, part], sample.after[:, part]]).T.astype(np.float64)
-        moments.add(rows, weights[part])
-    transform = canonical(moments)
-    z = np.empty(len(weights))
-    for start in range(0, len(weights), CHUNK):
-        part = slice(start, start + CHUNK)
-        z[part] = transform.chi_square(
-            sample.before[:, part].astype(np.float64), sample.after[:, part].astype(np.float64)
-        )
-    return transform, z
+    """The transform on which the sample's unchanged pixels agree, and where its change begins."""
+    found = agreement(sample.before, sample.after, rounds)
+    scale = change_scale(wilson_hilferty(found.chi_square, len(sample.before)))
+    return Irmad(found.transform, scale, found.rounds)

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.detectors import Detector, TellsDirection
+from detection.light import lit
 from detection.sample import Prepare
 from imagery.align import Alignment
+from imagery.harmonize import Light
 from imagery.reader import Block, PairReader
 from imagery.scene import Observation, ScenePair
 from imagery.tiling import PaddedWindow
@@ -33,6 +35,8 @@ class Look:
 
     detector: Detector
     prepare: Prepare
+    light: Light | None = None
+    """The later date is brought to it before all else."""
 
     @property
     def bands(self) -> int:
@@ -47,7 +51,7 @@ class Look:
         planes[1] = codes
         if (codes != Observation.OBSERVED).all():
             return planes
-        before, after = self.prepare(block)
+        before, after = self.prepare(lit(block, self.light))
         if isinstance(self.detector, TellsDirection):
             probability, direction = self.detector.look(before, after, crop)
             planes[2] = direction_bytes(direction[crop], codes)

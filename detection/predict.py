@@ -4,7 +4,7 @@ A change map is a COG of uint8 bands on the pair's grid; `detection.look` says w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from detection.canvas import Canvas, Entry
 from detection.cluster import Cluster
 from detection.detectors import Choice, Detector, DetectorKind, kind_of
+from detection.light import Lights, lights
 from detection.look import BANDS, UNSEEN, Bytes, Job, Look
 from detection.plan import Handles, Needs, Plan, plan
 from detection.sample import draw, sample_blocks
@@ -20,6 +21,7 @@ from detection.workers import each
 from ground.clock import Clock
 from ground.errors import BadInput
 from imagery.align import Alignment
+from imagery.harmonize import measure
 from imagery.raster import small_cache, to_cog
 from imagery.reader import PairReader, Spoiled, together
 from imagery.scene import Observation, ScenePair
@@ -44,6 +46,7 @@ class Prediction:
     """How the windows were laid, and how many an earlier run had finished."""
     flat: Path
     """The map once more as a virtual raster over a file that needs no decoding, in the target's folder."""
+    lights: Lights
 
 
 def predict(
@@ -69,8 +72,9 @@ def predict(
     kind = kind_of(choice, pair.names, handles.device)
     with small_cache(), PairReader(pair, kind.takes_bytes, alignment) as reader:
         with clock.step("learn"):
-            fitted = _fitted(pair, choice, kind, reader, advance)
-        job = Job(pair, Look(fitted, kind.prepare(pair.grid.gsd_m)), kind.takes_bytes, alignment)
+            fitted, light = _fitted(pair, choice, kind, reader, advance)
+        look = Look(fitted, kind.prepare(pair.grid.gsd_m), light.detector)
+        job = Job(pair, look, kind.takes_bytes, alignment)
         laid = plan(pair.grid, _needs(choice, kind, fitted), handles, reader.bytes_per_pixel)
         with Canvas(target.parent, pair.grid, job.look.bands) as canvas:
             filling = _Filling(canvas, laid, advance)
@@ -89,7 +93,8 @@ def predict(
         "resumed_windows": filling.resumed,
     }
     workers = laid.workers if cluster is None else len(cluster.workers)
-    return Prediction(fitted.parameters(), filling.pixels(), spoiled, engine | {"workers": workers}, flat)
+    engine["workers"] = workers
+    return Prediction(fitted.parameters(), filling.pixels(), spoiled, engine, flat, light)
 
 
 def _needs(choice: Choice, kind: DetectorKind, fitted: Detector) -> Needs:
@@ -154,7 +159,8 @@ def _to_map(canvas: Canvas, target: Path, made_by: dict[str, str]) -> Path:
 
 def _fitted(
     pair: ScenePair, choice: Choice, kind: DetectorKind, reader: PairReader, advance: Advance
-) -> Detector:
+) -> tuple[Detector, Lights]:
+    """The detector, and the light it sees the pair in: both of one sample."""
     gsd_m = pair.grid.gsd_m
     bands = kind.shows_bands or len(pair.bands)
     places, step = sample_blocks(pair.grid.width, pair.grid.height, kind.margin(gsd_m))
@@ -162,7 +168,7 @@ def _fitted(
     def told(done: int) -> None:
         advance("learn", done, len(places))
 
-    sample = draw(places, reader.read, step, bands, kind.prepare(gsd_m), told)
+    sample, as_read = draw(places, reader.read, step, bands, kind.prepare(gsd_m), told)
     fewest = 10 * bands
     if sample.before.shape[1] < fewest:
         lost = (
@@ -172,4 +178,8 @@ def _fitted(
             f"{pair.after.source}: only {sample.before.shape[1]} pixels are seen on both dates (clouds, nodata{lost}), "
             f"fewer than the {fewest} that {choice.detector} learns from; choose a clearer pair"
         )
-    return kind.fit(sample, gsd_m)
+    found = measure(as_read.before, as_read.after, pair.names)
+    light = lights(found, pair.names, choice.detector, kind.own_light)
+    if light.detector is not None:
+        sample = replace(sample, after=light.detector.of(sample.after))
+    return kind.fit(sample, gsd_m), light

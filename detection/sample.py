@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from imagery.raster import BLOCK
-from imagery.reader import Block
+from imagery.reader import Block, Values
 from imagery.tiling import PaddedWindow, padded
 
 MOST_PIXELS = 1 << 18
@@ -69,29 +69,28 @@ def draw(
     bands: int,
     prepare: Prepare,
     told: Callable[[int], None] = lambda _done: None,
-) -> Sample:
+) -> tuple[Sample, Sample]:
     """Every `step`-th row and column of the grid, as far as the blocks hold them, read side by side.
 
-    `told`: how many blocks are done.
+    As `prepare` gives it (`bands` of them), and as it is read. `told`: how many blocks are done.
     """
 
-    def taken(place: PaddedWindow) -> tuple[Float, Float]:
+    def taken(place: PaddedWindow) -> list[Values]:
         block = read(place.outer)
         take = _lattice(place, step)
         seen = block.observation[take] == 0
         if not seen.any():
-            return none, none
-        before, after = prepare(block)
-        return before[:, *take][:, seen], after[:, *take][:, seen]
+            return [none, none, block.before[:, :0, 0], block.after[:, :0, 0]]
+        return [date[:, *take][:, seen] for date in (*prepare(block), block.before, block.after)]
 
     none = np.zeros((bands, 0), dtype=np.float32)
-    parts = [(none, none)]
+    parts = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, part in enumerate(pool.map(taken, places), 1):
             parts.append(part)
             told(done)
-    before, after = (np.concatenate(dates, axis=1).astype(np.float32) for dates in zip(*parts, strict=True))
-    return Sample(before, after, step)
+    dates = [np.concatenate(date, axis=1).astype(np.float32) for date in zip(*parts, strict=True)]
+    return Sample(dates[0], dates[1], step), Sample(dates[2], dates[3], step)
 
 
 def _lattice(place: PaddedWindow, step: int) -> tuple[slice, slice]:

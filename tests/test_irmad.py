@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.irmad import CHUNK, Moments, canonical, fit_irmad, wilson_hilferty
+from detection.irmad import fit_irmad, wilson_hilferty
 from detection.sample import Sample
+from imagery.canonical import CHUNK, Moments, canonical
 
 SIDE = 60
 PLANTED = (slice(20, 30), slice(35, 50))
@@ -171,5 +172,5 @@ def test_a_sample_larger_than_a_chunk_is_taken_whole(
     pair = sampled(*noisy_pair(4, SIDE, SIDE))
     assert pair.before.shape[1] < CHUNK
     whole = fit_irmad(pair)
-    monkeypatch.setattr("detection.irmad.CHUNK", 1000)
+    monkeypatch.setattr("imagery.canonical.CHUNK", 1000)
     assert fit_irmad(pair).transform.correlations == pytest.approx(whole.transform.correlations, abs=1e-9)

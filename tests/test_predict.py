@@ -126,7 +126,7 @@ def test_the_sample_is_every_nth_pixel_of_every_block(
     with PairReader(scenes) as reader:
         whole = reader.read(Window(0, 0, 90, 70))
         seen = whole.observation[::step, ::step] == 0
-        sample = draw(places, reader.read, step, 2, lambda block: (block.before, block.after))
+        sample, _ = draw(places, reader.read, step, 2, lambda block: (block.before, block.after))
     assert sample.step == step
     for drawn, whole_date in ((sample.before, whole.before), (sample.after, whole.after)):
         assert sorted(drawn.T.tolist()) == sorted(whole_date[:, ::step, ::step][:, seen].T.tolist())

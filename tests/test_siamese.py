@@ -10,6 +10,7 @@ from ground.errors import BadInput
 from models.checkpoint import Card, card_path, find, load, read_card, save, shipped
 from models.fold import folded
 from models.siamese import ENCODERS, LAND, SiameseFpn
+from models.tiled import TiledEncoder, by_tiles
 
 
 def random_network(encoder: str = "lite0") -> SiameseFpn:
@@ -38,6 +39,22 @@ def test_untrained_it_is_the_plain_difference_of_buildings() -> None:
         seen = network(torch.randn(1, 3, 64, 64), torch.randn(1, 3, 64, 64))
     difference = (seen.before[:, :1].sigmoid() - seen.after[:, :1].sigmoid()).abs()
     assert torch.allclose(seen.change.sigmoid(), difference.clamp(1e-3, 1 - 1e-3), atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 64), (288, 544), (512, 32), (608, 1056)])
+def test_tile_by_tile_it_sees_the_same_to_the_last_bit(height: int, width: int) -> None:
+    network = folded(random_network())
+    tiled = by_tiles(folded(random_network()))
+    assert isinstance(tiled.encoder, TiledEncoder)
+    picture = torch.randn(1, 3, height, width).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        for whole, here in zip(network.encoder(picture), tiled.encoder(picture), strict=True):
+            assert torch.equal(whole, here)
+
+
+def test_an_encoder_of_another_kind_is_left_as_it_is() -> None:
+    network = random_network("hgnetv2")
+    assert by_tiles(network).encoder is network.encoder
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
