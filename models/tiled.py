@@ -2,7 +2,7 @@
 
 A stage that widens 16 channels to 96 at half the picture's size takes more memory than all that follows, and none of
 it stays in a core's cache. Its convolutions see a few pixels, so a tile with a few more on every side gives the
-tile's features exactly.
+tile's features, but for rounding.
 """
 
 from typing import Any, NamedTuple

