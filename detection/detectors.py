@@ -100,8 +100,8 @@ DETECTORS: dict[str, DetectorKind] = {
 }
 
 DECISION = 0.5
-NETWORK_BYTES = 230
-NETWORK_WINDOW = 1536
+NETWORK_BYTES = 150
+NETWORK_WINDOW = 2048
 """A network needs wide margins: larger windows read and look at less of it twice."""
 AUTO = "auto"
 MODEL = "model"

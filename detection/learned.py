@@ -18,7 +18,7 @@ from imagery.reader import Block
 from models.checkpoint import Card, load
 from models.fold import folded
 from models.probability import EVERYWHERE, Inner, PairProbability, whole_sides
-from models.tiled import by_tiles
+from models.tiled import TiledNetwork
 
 Float = NDArray[np.float32]
 
@@ -71,7 +71,9 @@ class Learned:
 
     @cached_property
     def _pair(self) -> PairProbability:
-        module = PairProbability(self.network, self.card, self.working_gsd_m, self.plain)
+        # A device with memory of its own is quicker with the whole.
+        network = TiledNetwork(self.network) if self.device == "cpu" else self.network
+        module = PairProbability(network, self.card, self.working_gsd_m, self.plain)
         return module.to(self.device).eval()
 
     @property
@@ -133,15 +135,17 @@ class Learned:
         given = torch.from_numpy(np.ascontiguousarray(date)[None])
         if self.device == "cuda":
             given = given.pin_memory()
-        image = given.to(self.device, non_blocking=True).float()
+        # Laid out as the network wants it while it is small.
+        image = given.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last).float()
         if (self.low, self.high) != (0.0, BYTE) or date.dtype != np.uint8:
             image = ((image - self.low) * (BYTE / (self.high - self.low))).clamp_(0, BYTE)
         if enlarged > 1:
             image = functional.interpolate(image, scale_factor=float(enlarged), mode="bilinear")
         step = whole_sides(self.card.scales) * averaged
         down, right = (-image.shape[2]) % step, (-image.shape[3]) % step
-        # Repeats the last row and column: the network needs whole strides, and an edge is no building.
-        image = functional.pad(image, (0, right, 0, down), mode="replicate")
+        if down or right:
+            # Repeats the last row and column: the network needs whole strides, and an edge is no building.
+            image = functional.pad(image, (0, right, 0, down), mode="replicate")
         return functional.avg_pool2d(image, averaged) if averaged > 1 else image
 
     def shown(self, low: float, high: float) -> "Learned":
@@ -187,8 +191,7 @@ def learned(weights: Path, gsd_m: float | None, device: str = "auto") -> Learned
     """The detector of a weights file for scenes of one pixel size (None: unknown, taken as it is)."""
     network, card = load(weights)
     where = pick_device(device)
-    network = by_tiles(folded(network)).to(where, memory_format=torch.channels_last)
-    network.one_by_one = True
+    network = folded(network).to(where, memory_format=torch.channels_last)
     return Learned(network, card, where, gsd_m, asked=device)
 
 

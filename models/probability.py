@@ -12,7 +12,7 @@ from models.checkpoint import Card, Operating
 from models.siamese import COARSEST, STRIDE
 
 Slices = tuple[Any, ...]
-HIGHEST = 1024
+HIGHEST = 2304
 """Rows of a picture that are looked at finely at once, besides the margin."""
 Inner = tuple[slice, slice]
 EVERYWHERE: Inner = (slice(None), slice(None))
@@ -151,7 +151,7 @@ class PairProbability(nn.Module):
     ) -> Look:
         """Probability and direction; with `threshold`, sooner: exact from there on within `inner`, else estimates."""
         first, second = (
-            ((date - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+            (date - self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
             for date in (before, after)
         )
         if threshold is None:

@@ -74,13 +74,19 @@ class Pyramid(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.smooth = nn.ModuleList(_conv(width, width) for _ in channels)
 
+    def sum_at(self, number: int, level: Tensor, coarser: Tensor | None) -> Tensor:
+        """A level's features with the sum of the next coarser one, which the coarsest does not have."""
+        here: Tensor = self.across[number](level)
+        return here if coarser is None else here + _twice(coarser)
+
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """One tensor a level, each `width` channels."""
-        sums: list[Tensor] = []
-        for across, level in zip(reversed(self.across), reversed(levels), strict=True):
-            here = across(level)
-            sums.append(here + _twice(sums[-1]) if sums else here)
-        return [smooth(s) for smooth, s in zip(self.smooth, reversed(sums), strict=True)]
+        found: list[Tensor] = []
+        total: Tensor | None = None
+        for number in reversed(range(len(levels))):
+            total = self.sum_at(number, levels[number], total)
+            found.append(self.smooth[number](total))
+        return found[::-1]
 
 
 def _twice(x: Tensor) -> Tensor:
@@ -105,8 +111,6 @@ class SiameseFpn(nn.Module):
         self.join = nn.ModuleList(_conv(width, width) for _ in channels)
         self.refine = nn.Sequential(_conv(width + 3, width, 1), nn.Conv2d(width, 1, 1))
         self.weigh = nn.Conv2d(2, 1, 1)
-        self.one_by_one = False
-        """The dates one after the other: half the memory. Not in training, where statistics are taken over both."""
         self._start_as_difference()
 
     def _start_as_difference(self) -> None:
@@ -120,32 +124,32 @@ class SiameseFpn(nn.Module):
             self.weigh.bias.zero_()
 
     def _levels(self, before: Tensor, after: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        if self.one_by_one:
-            return self.pyramid(list(self.encoder(before))), self.pyramid(list(self.encoder(after)))
         pairs = before.shape[0]
         levels = self.pyramid(list(self.encoder(torch.cat((before, after)))))
         return [level[:pairs] for level in levels], [level[pairs:] for level in levels]
 
     def forward(self, before: Tensor, after: Tensor) -> Seen:
         """Two N × 3 × H × W, normalized as the card says; H and W multiples of COARSEST."""
-        before_levels, after_levels = self._levels(before, after)
-        first, second = self.land(before_levels[0]), self.land(after_levels[0])
-        difference = _difference(first[:, :1].sigmoid(), second[:, :1].sigmoid())
+        first, second = self._levels(before, after)
         joined: Tensor | None = None
-        steps = zip(
-            reversed(self.fuse),
-            reversed(self.join),
-            reversed(before_levels),
-            reversed(after_levels),
-            strict=True,
-        )
-        for fuse, join, a, b in steps:
-            here = fuse(torch.cat(((a - b).abs(), a + b), dim=1))
-            joined = join(here if joined is None else here + _twice(joined))
+        for number in reversed(range(len(first))):
+            joined = self.joined_at(number, first[number], second[number], joined)
         assert joined is not None
+        return self.said(joined, first[0], second[0])
+
+    def joined_at(self, number: int, first: Tensor, second: Tensor, coarser: Tensor | None) -> Tensor:
+        """What a level of both dates' pyramids shows of change, with what the next coarser one did."""
+        here: Tensor = self.fuse[number](torch.cat(((first - second).abs(), first + second), dim=1))
+        joined: Tensor = self.join[number](here if coarser is None else here + _twice(coarser))
+        return joined
+
+    def said(self, joined: Tensor, first: Tensor, second: Tensor) -> Seen:
+        """What is made of the finest level: of both dates together, and of each."""
+        before, after = self.land(first), self.land(second)
+        difference = _difference(before[:, :1].sigmoid(), after[:, :1].sigmoid())
         plain = torch.logit(difference[:, :2].clamp(UNLIKELY, 1 - UNLIKELY))
         change = self.weigh(plain) + self.refine(torch.cat((joined, difference), dim=1))
-        return Seen(change, first, second)
+        return Seen(change, before, after)
 
 
 def _difference(first: Tensor, second: Tensor) -> Tensor:

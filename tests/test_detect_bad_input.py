@@ -27,8 +27,8 @@ MADE = {"alignment.tif", "change.tif", "changes.gpkg", "changes.parquet", "run.j
 Raster = Callable[..., Path]
 SIDE, PLANTED = 50, (slice(20, 30), slice(25, 40))
 KEYS = {
-    "alignment", "harmonization", "changed_m2", "counts", "detector", "detector_asked", "detector_why", "engine", "grid",
-    "inputs", "learned",
+    "alignment", "changed_m2", "counts", "detector", "detector_asked", "detector_why", "engine", "grid",
+    "harmonization", "inputs", "learned",
     "made_utc", "observed_m2",
     "pair_id", "parameters", "seconds", "unreadable", "unseen_m2", "versions",
 }  # fmt: skip
