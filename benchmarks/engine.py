@@ -5,6 +5,7 @@ of its own, and writes engine-<machine>.json and .png to benchmarks/results. doc
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -106,6 +107,22 @@ def polygons(mask: str) -> dict[str, Any]:
 
 
 @measure
+def traced(mask: str) -> dict[str, Any]:
+    """What the yardstick does and no more: groups found and their outlines traced, stairs and all."""
+    from detection.polygons import levels, parts, strips
+    from detection.rings import trace
+    from ground.clock import peak_rss_mib
+    from imagery.raster import grid_of, opened, small_cache
+
+    start = time.perf_counter()
+    with small_cache(), opened(mask) as source:
+        grid = grid_of(source, mask)
+        found = parts(strips(source, 1), grid, levels(0.5), 1)
+    count = len(trace(found.runs, found.labels, len(found.is_linear), grid.transform))
+    return {"seconds": time.perf_counter() - start, "polygons": count, "peak_rss_mib": peak_rss_mib()}
+
+
+@measure
 def shapes(mask: str) -> dict[str, Any]:
     """The yardstick: `rasterio.features.shapes` over the whole array, outlines alone."""
     import rasterio
@@ -151,7 +168,7 @@ def workers(before: str, after: str, detector: str) -> dict[str, Any]:
             for _ in cluster.look(job, windows):
                 pass
             found[f"ray_{count}"] = time.perf_counter() - start
-    import cloudpickle
+    from ray import cloudpickle
 
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         packed = cloudpickle.dumps(job)
@@ -165,7 +182,7 @@ def workers(before: str, after: str, detector: str) -> dict[str, Any]:
 
 
 def _unpacked(given: tuple[bytes, Sequence[Any]]) -> list[Any]:
-    import cloudpickle
+    from ray import cloudpickle
 
     return _look_at((cloudpickle.loads(given[0]), given[1]))
 
@@ -213,6 +230,7 @@ def main() -> None:
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2048, 8192, 20_000, 40_000])
     parser.add_argument("--detectors", nargs="+", default=["cva", "model"])
+    parser.add_argument("--parts", nargs="+", default=["engine", "polygons", "workers"])
     parser.add_argument("--scenes", type=Path, default=Path(tempfile.gettempdir()) / "tiankan-benchmark")
     parser.add_argument("--name", default=platform.machine())
     asked = parser.parse_args()
@@ -223,22 +241,37 @@ def main() -> None:
     from benchmarks.scenes import draw_mask, draw_pair
 
     asked.scenes.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {"machine": machine(), "engine": [], "polygons": {}, "workers": {}}
-    for side in asked.sizes:
-        pair = [str(path) for path in draw_pair(asked.scenes, side, sparse=side > 20_000)]
-        for detector in asked.detectors:
-            row = {"side": side, "detector": detector, "run": in_own_process("run", *pair, detector)}
+    target = ROOT / "benchmarks" / "results" / f"engine-{asked.name}.json"
+    found: dict[str, Any] = json.loads(target.read_text()) if target.is_file() else {}
+    found["machine"] = machine()
+
+    def keep(part: str, figures: Any) -> None:
+        found[part] = figures
+        target.write_text(json.dumps(found, indent=1) + "\n")
+
+    if "engine" in asked.parts:
+        rows: list[dict[str, Any]] = []
+        for side, detector in itertools.product(asked.sizes, asked.detectors):
+            pair = [str(path) for path in draw_pair(asked.scenes, side, sparse=side > 20_000)]
+            row: dict[str, Any] = {
+                "side": side,
+                "detector": detector,
+                "run": in_own_process("run", *pair, detector),
+            }
             if side <= 20_000:
                 row["roofs"] = in_own_process("roofs", *pair, detector)
-            found["engine"].append(row)
+            rows.append(row)
             sys.stderr.write(json.dumps(row) + "\n")
-    mask = str(draw_mask(asked.scenes))
-    found["polygons"] = {name: in_own_process(name, mask) for name in ("polygons", "shapes")}
-    pair = [str(path) for path in draw_pair(asked.scenes, 8192)]
-    found["workers"] = in_own_process("workers", *pair, "cva")
-    results = ROOT / "benchmarks" / "results"
-    (results / f"engine-{asked.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    chart(found, results / f"engine-{asked.name}.png")
+            keep("engine", rows)
+    if "polygons" in asked.parts:
+        mask = str(draw_mask(asked.scenes))
+        keep("polygons", {name: in_own_process(name, mask) for name in ("polygons", "traced", "shapes")})
+    if "workers" in asked.parts:
+        pair = [str(path) for path in draw_pair(asked.scenes, 8192)]
+        keep(
+            "workers", {detector: in_own_process("workers", *pair, detector) for detector in asked.detectors}
+        )
+    chart(found, target.with_suffix(".png"))
     sys.stdout.write(summary(found))
 
 

@@ -35,11 +35,12 @@ def summary(found: dict[str, Any]) -> str:
         cells = [row["detector"], f"{row['side']:,}²", *roof, *figures, f"{ran['peak_rss_mib']:,.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
     lines.append("")
-    for name, took in found["polygons"].items():
+    for name, took in found.get("polygons", {}).items():
         lines.append(
             f"{name}: {took['seconds']:.1f} s, {took['polygons']:,} polygons, {took['peak_rss_mib']:,.0f} MiB"
         )
-    lines.append(", ".join(f"{name} {seconds:.1f} s" for name, seconds in found["workers"].items()))
+    for detector, took in found.get("workers", {}).items():
+        lines.append(f"{detector}: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items()))
     return "\n".join(lines) + "\n"
 
 

@@ -30,8 +30,8 @@ STRONG = 0.99
 STRIP_PIXELS = 1 << 24
 """Pixels of the map held at once."""
 
-BATCH = 200
-"""Polygons simplified at once, at least."""
+CHUNK, BATCH = 2000, 100
+"""Parts traced, and polygons simplified, at once, at least."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,32 @@ def outlines(
         found = parts(strips(source, 1), grid, levels(threshold, grow), smallest_pixels(smallest_m2, grid))
         strength = means(strips(source, 1), found) / FULL
         direction = means(strips(source, 3), found) / MIDDLE - 1 if source.count > 2 else None
-    traced = trace(found.runs, found.labels, len(found.is_linear), grid.transform)
+    return Outlines(grid, drawn(found, grid), strength, found.is_linear, direction)
+
+
+def drawn(parts: Parts, grid: Grid) -> NDArray[np.object_]:
+    """The polygon of each part, traced and simplified a few thousand parts at a time: stairs take much memory."""
+    together = clusters(parts)
+    chunks = _split(together, CHUNK)
+    chunk, place = (np.empty(len(together), dtype=np.int32) for _ in range(2))
+    for number, members in enumerate(chunks):
+        chunk[members], place[members] = number, np.arange(len(members))
+    runs_by_chunk = np.argsort(chunk[parts.labels], kind="stable")
+    ends = np.cumsum(np.bincount(chunk[parts.labels], minlength=len(chunks)))
     side = abs(grid.transform.determinant) ** 0.5 * SIMPLIFY_PIXELS
-    smooth = simplify(traced, side, clusters(found))
-    return Outlines(grid, smooth, strength, found.is_linear, direction)
+
+    def one(number: int) -> NDArray[np.object_]:
+        here = runs_by_chunk[ends[number - 1] if number else 0 : ends[number]]
+        runs = Runs(parts.runs.starts[here], parts.runs.stops[here], parts.runs.stride)
+        members = chunks[number]
+        traced = trace(runs, place[parts.labels[here]], len(members), grid.transform)
+        return simplify(traced, side, together[members])
+
+    found = np.empty(len(together), dtype=object)
+    with ThreadPoolExecutor() as pool:
+        for members, polygons in zip(chunks, pool.map(one, range(len(chunks))), strict=True):
+            found[members] = polygons
+    return found
 
 
 def levels(threshold: float, grow: float | None = None) -> Levels:
@@ -87,11 +109,19 @@ def smallest_pixels(smallest_m2: float, grid: Grid) -> int:
 
 
 def strips(source: DatasetReader, band: int) -> Iterator[Strip]:
-    """A band of a map from top to bottom, in whole rows of blocks."""
+    """A band of a map from top to bottom, in whole rows of blocks; the next is read while one is worked on."""
     rows = max(1, STRIP_PIXELS // source.width // BLOCK) * BLOCK
-    for first in range(0, source.height, rows):
+
+    def read(first: int) -> Strip:
         window = Window(0, first, source.width, min(rows, source.height - first))
-        yield first, source.read(band, window=window)
+        return first, source.read(band, window=window)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(read, 0)
+        for first in range(rows, source.height, rows):
+            here, coming = coming, pool.submit(read, first)
+            yield here.result()
+        yield coming.result()
 
 
 def parts(strips: Iterator[Strip], grid: Grid, levels: Levels, smallest_px: int) -> Parts:
@@ -141,15 +171,20 @@ def simplify(outlines: NDArray[np.object_], side: float, clusters: NDArray[np.in
     """
     if not len(outlines):
         return outlines
-    order = np.argsort(clusters, kind="stable")
-    borders = np.flatnonzero(np.diff(clusters[order])) + 1
-    # The first border between clusters behind every BATCH polygons.
-    cuts = np.unique(borders // BATCH, return_index=True)[1]
-    batches = np.split(order, borders[cuts])
-    with ThreadPoolExecutor() as pool:
-        done = pool.map(lambda batch: shapely.coverage_simplify(outlines[batch], side), batches)
-        smooth = np.empty_like(outlines)
-        smooth[order] = np.concatenate(list(done))
+    smooth = np.empty_like(outlines)
+    for batch in _split(clusters, BATCH):
+        smooth[batch] = shapely.coverage_simplify(outlines[batch], side)
     # A ring that touches itself at a corner may come back invalid: its stairs are the truth.
     keep = shapely.is_valid(smooth) & ~shapely.is_empty(smooth)
     return np.where(keep, smooth, outlines)
+
+
+def _split(clusters: NDArray[np.int32], most: int) -> list[NDArray[np.intp]]:
+    """Parts in lots of about `most`, no cluster in two of them."""
+    if not len(clusters):
+        return []
+    order = np.argsort(clusters, kind="stable")
+    borders = np.flatnonzero(np.diff(clusters[order])) + 1
+    # The first border between clusters behind every `most` parts.
+    cuts = np.unique(borders // most, return_index=True)[1]
+    return np.split(order, borders[cuts])
