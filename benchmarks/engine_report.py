@@ -51,7 +51,7 @@ def chart(found: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), constrained_layout=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5.5), constrained_layout=True)
     rows = found["engine"]
     names = [f"{row['detector']} {row['side'] // 1000}k²" for row in rows]
     steps = list(dict.fromkeys(step for row in rows for step in row["run"]["seconds"]))
@@ -62,7 +62,7 @@ def chart(found: dict[str, Any], path: Path) -> None:
         left.barh(names, per, left=base, label=step, color=colors(number))
         base = [b + p for b, p in zip(base, per, strict=True)]
     left.set(xlabel="ms a megapixel of pairs", title="Where the time goes")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     measured = [row for row in rows if "roofs" in row]
     places = range(len(measured))
     bars = {
@@ -75,7 +75,7 @@ def chart(found: dict[str, Any], path: Path) -> None:
         right.bar([p + 0.2 * number for p in places], values, 0.2, label=name)
     right.set_xticks([p + 0.3 for p in places], [f"{r['detector']}\n{r['side'] // 1000}k²" for r in measured])
     right.set(yscale="log", ylabel="Mpx of pairs a second", title="Rates and their roofs")
-    right.legend(fontsize=8)
+    right.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=4, frameon=False)
     for side in (left, right):
         side.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{found['machine']['cpu']}, {found['machine']['cores']} cores")
