@@ -267,7 +267,7 @@ def main() -> None:
         mask = str(draw_mask(asked.scenes))
         keep("polygons", {name: in_own_process(name, mask) for name in ("polygons", "traced", "shapes")})
     if "workers" in asked.parts:
-        pair = [str(path) for path in draw_pair(asked.scenes, 4096)]
+        pair = [str(path) for path in draw_pair(asked.scenes, 8192)]
         keep(
             "workers", {detector: in_own_process("workers", *pair, detector) for detector in asked.detectors}
         )
