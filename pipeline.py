@@ -8,9 +8,9 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from cadastre.facts import Fact, Facts, measure, measure_crs
+from cadastre.layers import load_catalogue, read_layers
 from cases import ledger
-from cases.facts import Fact, Facts, measure, measure_crs
-from cases.layers import load_catalogue, read_layers
 from cases.provenance import RUN_JSON, layer_hashes, pair_rows
 from cases.rules import Judgement, in_force, judge, load_rulebooks
 from cases.store import open_store

@@ -10,11 +10,11 @@ import pandas as pd
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cases.facts import Facts
+from cadastre.facts import Facts
 from cases.rules import Judgement
 from cases.store import CaseStore
-from cases.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
+from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
 
@@ -147,6 +147,8 @@ def _judgements(session: Session, entry: Entry, now: datetime) -> int:
                 missing=judgement.missing,
                 proof=judgement.proof,
                 layers=entry.layers,
+                land=None,
+                judging_id=None,
             )
         )
     session.flush()

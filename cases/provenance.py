@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cases.layers import Catalogue
+from cadastre.layers import Catalogue
 from ground.errors import BadInput, one_line
 from ground.files import sha256
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import shapely
 
-from cases.tables import CaseRow, ChangeRow, EventRow, JudgementRow
+from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
 
 
 @dataclass(frozen=True, kw_only=True)

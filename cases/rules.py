@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from cases.facts import CHANGE_FACTS, Fact, Facts
-from cases.layers import MEASURE_NAMES
+from cadastre.facts import CHANGE_FACTS, Fact, Facts
+from cadastre.layers import MEASURE_NAMES
 from ground.errors import BadInput
 from ground.files import short_hash
 from ground.tables import Strict, load_toml, parse

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Engine, Select, func, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
-from cases.database import open_database, transaction
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
-from cases.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from cases.workflow import Workflow, check_evidence, check_move
+from database.engine import open_database, transaction
+from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.errors import IllegalMove, NotFound
 
 MOST_A_PAGE = 1000
@@ -42,7 +42,7 @@ class Page(Generic[T]):
 
 
 def open_store(url: str, create: bool = True) -> "CaseStore":
-    """A store over `cases.database.open_database`."""
+    """A store over `database.engine.open_database`."""
     return CaseStore(open_database(url, create))
 
 

@@ -15,9 +15,9 @@ import shapely
 from pyproj import CRS
 from shapely.affinity import translate
 
-from cases.columns import days, texts
-from cases.facts import Facts, measure, measure_crs
-from cases.layers import OUR_COLUMNS, Layer, LayerData
+from cadastre.columns import days, texts
+from cadastre.facts import Facts, measure, measure_crs
+from cadastre.layers import OUR_COLUMNS, Layer, LayerData
 from cases.ledger import Added, Entry, record
 from cases.rules import Rulebook, judge
 from cases.store import CaseStore, open_store

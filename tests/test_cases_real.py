@@ -12,8 +12,8 @@ import pytest
 import shapely
 from pyproj import CRS
 
-from cases.facts import Facts, measure, measure_crs
-from cases.layers import Layer, LayerData, read_layer
+from cadastre.facts import Facts, measure, measure_crs
+from cadastre.layers import Layer, LayerData, read_layer
 from detection import changes as change_frame
 from ground.crs import LONLAT, geodesic_area_m2, to_crs
 

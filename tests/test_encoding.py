@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cases.encoding import dbf_encoding
-from cases.facts import measure_crs
-from cases.layers import Layer, LayerData, read_layer
+from cadastre.encoding import dbf_encoding
+from cadastre.facts import measure_crs
+from cadastre.layers import Layer, LayerData, read_layer
 from ground.errors import BadInput
 from tests.cases_world import GRID, changes_of, rect
 

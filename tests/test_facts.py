@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from cases.facts import FARTHEST_M, Fact, Facts, measure
-from cases.layers import Layer
+from cadastre.facts import FARTHEST_M, Fact, Facts, measure
+from cadastre.layers import Layer
 from tests.cases_world import changes_of, facts_against, facts_of, layer_of, line, point, rect
 
 HECTARE = rect(0, 0, 100, 100)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cases.facts import Fact, Facts
-from cases.layers import load_catalogue
+from cadastre.facts import Fact, Facts
+from cadastre.layers import load_catalogue
 from cases.rules import Verdict, in_force, judge, load_rulebooks
 from ground.errors import BadInput
 
@@ -167,7 +167,7 @@ def test_the_book_of_the_demonstration(facts: dict[str, Fact], verdict: str, rul
 
 @pytest.mark.parametrize(
     ("rules", "layers"),
-    [("cases/rulebook", "cases/layers.toml"), ("demo/rulebook", "demo/layers.toml")],
+    [("cases/rulebook", "cadastre/layers.toml"), ("demo/rulebook", "demo/layers.toml")],
 )
 def test_every_fact_that_a_shipped_book_asks_for_is_measured_by_the_layers_beside_it(
     rules: str, layers: str

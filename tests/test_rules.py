@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases.facts import Fact, Facts
+from cadastre.facts import Fact, Facts
 from cases.rules import NEED_A_PERSON, Condition, Judgement, Rulebook, Verdict, judge
 from tests.cases_world import book
 

@@ -13,9 +13,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 import cases.store
-from cases.database import transaction
 from cases.store import CaseFilter, CaseStore, open_store
-from cases.tables import EventRow
+from database.engine import transaction
+from database.tables import EventRow
 from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 

@@ -1,6 +1,6 @@
 """Database tables: scenes, pairs, changes, judgements, cases and their events; one model for any SQLAlchemy URL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import shapely
@@ -58,7 +58,7 @@ class LonLat(TypeDecorator[Any]):
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON}
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[Any]: JSON}
 
 
 class SceneRow(Base):
@@ -128,6 +128,10 @@ class JudgementRow(Base):
     missing: Mapped[dict[str, Any]]
     proof: Mapped[str]
     layers: Mapped[dict[str, Any]]
+    land: Mapped[dict[str, Any] | None]
+    """The area ledger: m² of the change by land class."""
+    judging_id: Mapped[str | None] = mapped_column(ForeignKey("judging.id"), index=True)
+    """None for what was judged before judgings were kept."""
 
 
 class CaseRow(Base):
@@ -162,6 +166,37 @@ class EventRow(Base):
     to_status: Mapped[str]
     reason: Mapped[str]
     evidence: Mapped[dict[str, Any]]
+
+
+class RulebookRow(Base):
+    """A rulebook as it was when it first judged; its id is its version, the hash of all that it says."""
+
+    __tablename__ = "rulebook"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    title: Mapped[str]
+    jurisdiction: Mapped[str]
+    effective_from: Mapped[date]
+    known_from: Mapped[datetime]
+    content: Mapped[dict[str, Any]]
+
+
+class JudgingRow(Base):
+    """One judging of many changes: as known when, by which rulebooks and layers, measured in which CRS."""
+
+    __tablename__ = "judging"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    as_of: Mapped[datetime] = mapped_column(index=True)
+    """The day of whose knowledge it made use."""
+    made: Mapped[datetime]
+    """When it was made, by the clock."""
+    crs: Mapped[str]
+    rulebooks: Mapped[list[Any]]
+    """Versions of all rulebooks of the jurisdiction that were known, oldest first."""
+    catalogue: Mapped[dict[str, Any]]
+    """layers.toml as it was."""
+    layers: Mapped[dict[str, Any]]
+    """sha256 of every layer file, or the vintages of the registry."""
+    versions: Mapped[dict[str, Any]]
 
 
 Index("change_box", ChangeRow.west, ChangeRow.east, ChangeRow.south, ChangeRow.north)

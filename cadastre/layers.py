@@ -1,26 +1,32 @@
 """Cadastral layers: read as layers.toml says, checked, renamed to our columns, in one CRS."""
 
 import codecs
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pyproj import CRS
 
-from cases.columns import days, texts
-from cases.encoding import RAW, dbf_encoding, in_letters
+from cadastre.columns import days, texts
+from cadastre.encoding import RAW, dbf_encoding, in_letters
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
 from ground.tables import Strict, load_toml, parse
 
-OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class")
-DATES = ("valid_from", "valid_to")
-MEASURE_NAMES = ("m2", "share", "distance_m", "count", "dominant", "numbers")
+OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class", "known_from")
+DATES = ("valid_from", "valid_to", "known_from")
+MEASURE_NAMES = ("m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
+ATTRIBUTE = "attribute_"
+"""Before the name of an attribute: its column in a layer's frame."""
+DOMINANT = "dominant_"
+"""Before the name of an attribute: its text on the feature that covers most."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -34,19 +40,22 @@ class Layer(Strict):
     coverage: str
     measures: list[str]
     columns: dict[str, str] = {}
+    attributes: dict[LayerName, str] = {}
+    """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
+    kind: Literal["register", "map"] = "register"
     crs: str | None = None
     encoding: str | None = None
     table: str | None = None
     repair: bool = False
     note: str = ""
 
-    @field_validator("measures")
-    @classmethod
-    def _known_measures(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if name not in MEASURE_NAMES:
-                raise ValueError(f"measure {name!r} is unknown; use {', '.join(MEASURE_NAMES)}")
-        return names
+    @model_validator(mode="after")
+    def _known_measures(self) -> "Layer":
+        allowed = (*MEASURE_NAMES, *(f"{DOMINANT}{name}" for name in self.attributes))
+        for name in self.measures:
+            if name not in allowed:
+                raise ValueError(f"measure {name!r} is unknown; use {', '.join(allowed)}")
+        return self
 
     @field_validator("columns")
     @classmethod
@@ -69,14 +78,28 @@ class Layer(Strict):
 Catalogue = dict[str, Layer]
 
 
+@dataclass(frozen=True)
+class State:
+    """From which day to which (both included, None: ever) a layer is complete in an area (None: everywhere)."""
+
+    begins: date | None
+    ends: date | None
+    covers: shapely.Geometry | None
+
+
 class LayerData(Strict):
-    """A layer in hand. `frame` has OUR_COLUMNS and polygons, lines or points; `covers` is None for everywhere."""
+    """A layer in hand. `frame` has OUR_COLUMNS, its attributes, and polygons, lines or points.
+
+    `covers`: where it is complete on any day, None for everywhere. `states`, where there are any: instead of
+    `covers`, where it is complete on which days; on a day that none holds nothing is known.
+    """
 
     model_config = Strict.model_config | {"arbitrary_types_allowed": True}
     layer: Layer
     frame: gpd.GeoDataFrame
     covers: shapely.Geometry | None
     repaired: int = 0
+    states: tuple[State, ...] = ()
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -106,6 +129,9 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
     source = _crs_of_layer(raw, layer, path)
     geometries, repaired = _checked(raw, layer, path)
     columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
+    columns |= {
+        f"{ATTRIBUTE}{ours}": _column(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
+    }
     for name in OUR_COLUMNS:
         columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
     # Our own definition of the CRS is exact in x and y; geopandas would transform by ballpark.
@@ -128,7 +154,7 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
         read_as = RAW if is_shapefile else encoding
         frame = pyogrio.read_dataframe(path, layer=table, encoding=read_as, on_invalid="ignore")
         if is_shapefile and encoding:
-            frame = in_letters(frame, encoding, set(layer.columns.values()))
+            frame = in_letters(frame, encoding, {*layer.columns.values(), *layer.attributes.values()})
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"

@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from cases.layers import Catalogue, LayerData
+from cadastre.layers import Catalogue, LayerData
 from ground.crs import LONLAT, crs_of, equal_area_crs, to_crs
 
 Fact = float | str | None

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, tex
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
-from cases.tables import Base
+from database.tables import Base
 from ground.errors import BadInput, CannotWrite, one_line
 from ground.files import cannot_write
 
