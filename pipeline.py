@@ -1,6 +1,7 @@
 """The whole story, one function a step: two scenes → change map → polygons → facts → judgements → cases."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Judged:
     """What `judge_changes` found and wrote."""
 
     changes: gpd.GeoDataFrame
-    facts: dict[str, Facts]
+    facts: Mapping[str, Facts]
     judgements: dict[str, Judgement]
     added: ledger.Added
     seconds: dict[str, float]

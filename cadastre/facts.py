@@ -1,4 +1,4 @@
-"""Facts: what can be measured between each change and each cadastral layer.
+"""Facts: what can be measured of each change and between it and each cadastral layer.
 
 A fact is a number, a text, or None: unknown. It is unknown where the layer is absent or not complete, and
 where the answer depends on which day between the two scenes the ground changed. `why` keeps the reason.
@@ -6,32 +6,24 @@ Areas are rounded to 0.001 m², distances to 0.001 m, shares to a
 millionth: noise in the last digit must not turn a verdict.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 from pyproj import CRS
 
-from cadastre.layers import Catalogue, LayerData
+from cadastre.crossing import Features, cross, features_of
+from cadastre.dated import Days, Reasons, days_of, depends, epochs, reach_m, silent
+from cadastre.layers import DOMINANT, Catalogue, LayerData
+from cadastre.measures import MEASURES, Fact, Inside, attribute, rounded
+from cadastre.nearest import FARTHEST_M, nearest
+from cadastre.overlay import Shapes
 from ground.crs import LONLAT, crs_of, equal_area_crs, to_crs
 
-Fact = float | str | None
-SAME_M2 = 0.01
-"""Areas closer than this are one area: a hundredth of a square metre, far under the ledger's 0.01 亩."""
-SAME_M = 0.001
-"""A line or point no deeper inside a change than this lies on its border."""
-FIRST_DAY, LAST_DAY = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31")
-"""In force since ever, and for ever: what a feature without dates means."""
-SINCE_WHEN = "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
-NO_SCENE_DATES = "its features have dates, but the scenes' are not known; pass --before-date and --after-date"
-FARTHEST_M = 20_003_931.0
-"""Pole to pole along a meridian: the distance to a feature that does not exist, where a layer is complete."""
+__all__ = ["CHANGE_FACTS", "FARTHEST_M", "Fact", "FactTable", "Facts", "measure", "measure_crs"]
 
 CHANGE_FACTS = {
     "change_class": "change_class", "change_area_m2": "area_m2", "change_width_m": "width_m",
@@ -39,6 +31,8 @@ CHANGE_FACTS = {
 }  # fmt: skip
 """Facts that the change brings along, and its column."""
 CHANGE_DIGITS = {"area_m2": 3, "width_m": 3, "probability": 6, "ndvi_change": 6}
+OUTSIDE = ("distance_m", "nearest")
+"""Measures that look beyond the change."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,40 @@ class Facts:
 
     values: dict[str, Fact]
     why: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One fact of every change, in the frame's order; `why` has a reason where the value is None."""
+
+    values: list[Fact]
+    why: Reasons
+
+
+class FactTable(Mapping[str, Facts]):
+    """Facts by change_id, kept by columns: a row is made when it is asked for."""
+
+    def __init__(self, change_ids: list[str], columns: dict[str, Column]) -> None:
+        """`columns` by fact name, each as long as `change_ids`."""
+        self._rows = {key: row for row, key in enumerate(change_ids)}
+        self._columns = columns
+        self._unsure = {n: c for n, c in columns.items() if (c.why != None).any()}  # noqa: E711
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The columns by fact name."""
+        return self._columns
+
+    def __getitem__(self, change_id: str) -> Facts:
+        row = self._rows[change_id]
+        values = {name: column.values[row] for name, column in self._columns.items()}
+        return Facts(values, {n: c.why[row] for n, c in self._unsure.items() if c.why[row] is not None})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def measure_crs(changes: gpd.GeoDataFrame) -> CRS:
@@ -59,230 +87,119 @@ def measure_crs(changes: gpd.GeoDataFrame) -> CRS:
 
 def measure(
     changes: gpd.GeoDataFrame,
-    layers: dict[str, LayerData],
+    layers: Mapping[str, LayerData],
     catalogue: Catalogue,
     advance: Callable[[str, int, int], None] = lambda _step, _done, _total: None,
-) -> dict[str, Facts]:
-    """The facts of every change by change_id; `layers` are in `measure_crs(changes)`."""
+    wanted: Collection[str] | None = None,
+) -> FactTable:
+    """The facts of every change by change_id; `layers` are in `measure_crs(changes)`.
+
+    Only facts named in `wanted` are measured; None means all.
+    """
     crs = measure_crs(changes)
     shapes = to_crs(changes.geometry.to_numpy(), crs_of(changes.crs, "changes"), crs, "changes")
-    rows = [_of_change(row) for row in changes.itertuples()]
-    values: list[dict[str, Fact]] = [dict(facts.values) for facts in rows]
-    why: list[dict[str, str]] = [dict(facts.why) for facts in rows]
+    days = days_of(changes)
+    columns = {
+        fact: _of_change(changes[column], column)
+        for fact, column in CHANGE_FACTS.items()
+        if wanted is None or fact in wanted
+    }
     for done, (name, layer) in enumerate(catalogue.items()):
         advance("facts", done, len(catalogue))
-        if name in layers:
-            results = _measure_layer(name, shapes, changes, layers[name])
-            for i, (more, reasons) in enumerate(results):
-                values[i] |= more
-                why[i] |= reasons
-            continue
-        for i in range(len(changes)):
-            values[i] |= {f"{name}_{m}": None for m in layer.measures}
-            why[i] |= {f"{name}_{m}": f"layer {name} is not in hand" for m in layer.measures}
-    return {key: Facts(values[i], why[i]) for i, key in enumerate(changes["change_id"])}
+        asked = [m for m in layer.measures if wanted is None or f"{name}_{m}" in wanted]
+        if name in layers and asked:
+            found = _Measuring(name, shapes, days, layers[name]).columns(asked)
+        else:
+            found = dict.fromkeys(asked, _unknown(len(changes), f"layer {name} is not in hand"))
+        columns |= {f"{name}_{m}": column for m, column in found.items()}
+    return FactTable(changes["change_id"].tolist(), columns)
 
 
-def _of_change(row: Any) -> Facts:
-    values: dict[str, Fact] = {}
-    why: dict[str, str] = {}
-    for fact, column in CHANGE_FACTS.items():
-        value = getattr(row, column)
-        whole = value if isinstance(value, str) else round(float(value), CHANGE_DIGITS[column])
-        values[fact] = None if pd.isna(value) else whole
-        if values[fact] is None:
-            why[fact] = f"the change has no {column}"
-    return Facts(values, why)
+def _unknown(count: int, reason: str) -> Column:
+    return Column([None] * count, np.full(count, reason, dtype=object))
 
 
-@dataclass(frozen=True)
-class Hits:
-    """Features that meet one change: the pieces inside it, their numbers and land classes."""
-
-    change: shapely.Geometry
-    pieces: NDArray[np.object_]
-    numbers: list[str | None]
-    land_classes: list[str | None]
-    has_classes: bool
-
-
-def covered_m2(hits: Hits) -> float:
-    """Area of the change that the features cover; where they overlap it counts once."""
-    return round(_covered(hits), 3)
-
-
-def _covered(hits: Hits) -> float:
-    return float(shapely.area(shapely.union_all(hits.pieces))) if len(hits.pieces) else 0.0
-
-
-def share(hits: Hits) -> float:
-    """The covered part of the change, 0 to 1."""
-    return round(min(1.0, _covered(hits) / float(hits.change.area)), 6)
-
-
-def count(hits: Hits) -> float:
-    """How many features share more than a border with the change."""
-    return float(len(hits.pieces))
-
-
-def dominant(hits: Hits) -> str | None:
-    """The land class that covers most of the change, in a layer without classes the number.
-
-    Empty where nothing covers it; None where what covers most has none.
-    """
-    pieces: dict[str, list[shapely.Geometry]] = {}
-    for piece, land_class, number in zip(hits.pieces, hits.land_classes, hits.numbers, strict=True):
-        pieces.setdefault((land_class if hits.has_classes else number) or "", []).append(piece)
-    covered = {name: round(float(shapely.area(shapely.union_all(p))), 3) for name, p in pieces.items()}
-    return max(sorted(covered), key=lambda name: covered[name]) or None if covered else ""
-
-
-def numbers(hits: Hits) -> str:
-    """The numbers of the features that cover any of the change, sorted."""
-    return ", ".join(sorted({number for number in hits.numbers if number}))
-
-
-MEASURES: dict[str, Callable[[Hits], Fact]] = {
-    "m2": covered_m2, "share": share, "count": count, "dominant": dominant, "numbers": numbers,
-}  # fmt: skip
-"""Measures of what lies inside a change; `distance_m` looks outside and is written apart."""
-
-
-@dataclass(frozen=True)
-class _Features:
-    """A layer's features, ready to be asked; in force from `begins` to `ends`, both days included."""
-
-    shapes: NDArray[np.object_]
-    tree: shapely.STRtree
-    numbers: NDArray[np.object_]
-    land_classes: NDArray[np.object_]
-    begins: NDArray[np.datetime64]
-    ends: NDArray[np.datetime64]
-    has_dates: bool
-    undated: NDArray[np.bool_]
-    has_classes: bool
-
-
-def _features(data: LayerData) -> _Features:
-    frame, columns = data.frame, data.layer.columns
-    shapes = frame.geometry.to_numpy()
-    begins, ends = (frame[name].astype("datetime64[s]") for name in ("valid_from", "valid_to"))
-    return _Features(
-        shapes=shapes,
-        tree=shapely.STRtree(shapes),
-        numbers=frame["number"].to_numpy(dtype=object),
-        land_classes=frame["land_class"].to_numpy(dtype=object),
-        begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
-        ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
-        has_dates=bool((begins.notna() | ends.notna()).any()),
-        # An empty end means until further notice; an empty beginning says nothing of when.
-        undated=begins.isna().to_numpy() & ("valid_from" in columns),
-        has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
-    )
-
-
-def _measure_layer(
-    name: str, shapes: NDArray[np.object_], changes: gpd.GeoDataFrame, data: LayerData
-) -> list[tuple[dict[str, Fact], dict[str, str]]]:
-    """(values, reasons) of each change against one layer."""
-    features = _features(data)
-    found = features.tree.query(shapes, predicate="intersects")
-    by_change = pd.Series(found[1]).groupby(found[0]).apply(lambda s: sorted(s.tolist())).to_dict()
-    results = []
-    for i, shape in enumerate(shapes):
-        days = (changes["before"].iloc[i], changes["after"].iloc[i])
-        hits = np.array(by_change.get(i, []), dtype=int)
-        values: dict[str, Fact] = {}
-        reasons: dict[str, str] = {}
-        outside = data.covers is not None and not shapely.covers(data.covers, shape)
-        for measure_name in data.layer.measures:
-            fact = f"{name}_{measure_name}"
-            if outside:
-                values[fact], reasons[fact] = (None, f"layer {name} does not cover the whole change")
-            else:
-                values[fact], reason = _dated(measure_name, shape, features, hits, days)
-                if measure_name == "distance_m" and _beyond(values[fact], shape, data):
-                    values[fact], reason = (
-                        None,
-                        "it ends nearer to the change than its nearest feature lies",
-                    )
-                if values[fact] is None:
-                    reasons[fact] = f"layer {name}: {reason or 'what covers most has no class or number'}"
-        results.append((values, reasons))
-    return results
-
-
-def _beyond(distance_m: Fact, shape: shapely.Geometry, data: LayerData) -> bool:
-    """A nearer feature may lie where the layer knows nothing."""
-    if data.covers is None or not isinstance(distance_m, float):
-        return False
-    return bool(distance_m > shapely.distance(shape, shapely.boundary(data.covers)))
-
-
-def _dated(
-    name: str,
-    shape: shapely.Geometry,
-    features: _Features,
-    hits: NDArray[np.int_],
-    days: tuple[pd.Timestamp, pd.Timestamp],
-) -> tuple[Fact, str]:
-    """A measure, if it is the same whichever day between the scenes the ground changed; else None and why."""
-    rows = np.arange(len(features.shapes)) if name == "distance_m" else hits
-    undated = features.undated[rows]
-    if not features.has_dates and not undated.any():
-        return _value(name, shape, features, rows), ""
-    if any(pd.isna(day) for day in days):
-        return None, SINCE_WHEN if undated.any() else NO_SCENE_DATES
-    first, last = (np.datetime64(day.tz_convert(None), "D") for day in days)
-    begins, ends = features.begins[rows], features.ends[rows]
-    if (undated & (ends >= first)).any():
-        return None, SINCE_WHEN
-    if name == "distance_m":
-        # Of thousands of features: the distance can only lie between that to all that ever were in force and
-        # that to those which always were.
-        masks = [(begins <= first) & (ends >= last), (begins <= last) & (ends >= first)]
+def _of_change(column: pd.Series, name: str) -> Column:
+    missing = column.isna().to_numpy()
+    if name in CHANGE_DIGITS:
+        values: list[Fact] = [*rounded(column.to_numpy(dtype=float), CHANGE_DIGITS[name])]
     else:
-        turns = np.unique([first, *begins, *(ends + 1)])
-        masks = [(begins <= day) & (ends >= day) for day in turns[(turns >= first) & (turns <= last)]]
-    value, *others = (_value(name, shape, features, rows[mask]) for mask in masks)
-    if all(_same(value, other) for other in others):
-        return value, ""
-    return (
-        None,
-        f"it depends on the day of the change; a scene from between {first} and {last} would settle it",
-    )
+        values = [*column.tolist()]
+    why = np.full(len(column), None, dtype=object)
+    why[missing] = f"the change has no {name}"
+    return Column([None if gone else value for value, gone in zip(values, missing, strict=True)], why)
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """One layer held against all changes."""
+
+    name: str
+    shapes: Shapes
+    days: Days
+    data: LayerData
+
+    def columns(self, measures: list[str]) -> dict[str, Column]:
+        """The columns of these measures."""
+        features = features_of(self.data)
+        why = silent(self.name, self.data, self.shapes, self.days)
+        found = self._outside(features, why) if set(measures) & set(OUTSIDE) else {}
+        within = [name for name in measures if name not in OUTSIDE]
+        if within:
+            found |= self._inside(features, within, why)
+        return {name: found[name] for name in measures}
+
+    def _inside(self, features: Features, measures: list[str], why: Reasons) -> dict[str, Column]:
+        pieces = cross(self.shapes, features)
+        spans = epochs(pieces, features, self.days)
+        inside = Inside(self.shapes, features, pieces, spans)
+        why = np.where(why == None, self._said(spans.why), why)  # noqa: E711
+        found = {}
+        for name in measures:
+            what = name.removeprefix(DOMINANT)
+            calculate = MEASURES[name] if name in MEASURES else attribute(what)
+            values, reasons = self._same_every_day(calculate(inside), spans.change)
+            lacks = "class or number" if name in MEASURES else what
+            found[name] = self._column(values, why, reasons, f"what covers most has no {lacks}")
+        return found
+
+    def _outside(self, features: Features, why: Reasons) -> dict[str, Column]:
+        near = nearest(self.shapes, features, self.days)
+        beyond = near.distance_m > reach_m(self.data, self.shapes, self.days)
+        ends = "it ends nearer to the change than its nearest feature lies"
+        distance, number = (
+            np.where(beyond & (reasons == None), ends, reasons)  # noqa: E711
+            for reasons in (near.distance_why, near.number_why)
+        )
+        metres: list[Fact] = [*rounded(near.distance_m, 3)]
+        return {
+            "distance_m": self._column(metres, why, distance, ""),
+            "nearest": self._column(near.number.tolist(), why, number, "the nearest has no number"),
+        }
+
+    def _said(self, reasons: Reasons) -> Reasons:
+        said = [None if reason is None else f"layer {self.name}: {reason}" for reason in reasons]
+        return np.array(said, dtype=object)
+
+    def _same_every_day(self, values: list[Fact], change: np.ndarray) -> tuple[list[Fact], Reasons]:
+        """The value of each change's first span, and a reason where a later span has another."""
+        count = len(self.shapes)
+        why = np.full(count, None, dtype=object)
+        for value, one in zip(values[count:], change[count:].tolist(), strict=True):
+            if not _same(values[one], value):
+                why[one] = depends(self.days.first[one], self.days.last[one])
+        return values[:count], why
+
+    def _column(self, values: list[Fact], silent: Reasons, more: Reasons, if_none: str) -> Column:
+        """Values with None and the reason wherever there is one."""
+        none = np.array([value is None for value in values], dtype=bool)
+        more = np.where(none & (more == None), if_none, more)  # noqa: E711
+        why = np.where(silent == None, self._said(more), silent)  # noqa: E711
+        known = (why == None).tolist()  # noqa: E711
+        return Column([v if sure else None for v, sure in zip(values, known, strict=True)], why)
 
 
 def _same(one: Fact, other: Fact) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-5)
+        return bool(abs(one - other) <= max(1e-6 * max(abs(one), abs(other)), 1e-5))
     return one == other
-
-
-def _value(name: str, shape: shapely.Geometry, features: _Features, rows: NDArray[np.int_]) -> Fact:
-    shapes = features.shapes[rows]
-    if name == "distance_m":
-        near = (
-            features.tree.query_nearest(shape, all_matches=False)
-            if len(rows) == len(features.shapes)
-            else rows
-        )
-        return (
-            round(float(shapely.distance(features.shapes[near], shape).min()), 3) if len(near) else FARTHEST_M
-        )
-    pieces = shapely.intersection(shapes, shape)
-    # What only shares a border covers nothing and is no piece, be it a polygon, a line or a point.
-    keep = shapely.area(pieces) > SAME_M2
-    thin = shapely.get_dimensions(shapes) < 2
-    if thin.any():
-        keep |= thin & shapely.intersects(shapes, shapely.buffer(shape, -SAME_M))
-    chosen = rows[keep]
-    return MEASURES[name](
-        Hits(
-            shape,
-            pieces[keep],
-            features.numbers[chosen].tolist(),
-            features.land_classes[chosen].tolist(),
-            features.has_classes,
-        )
-    )

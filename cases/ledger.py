@@ -1,6 +1,7 @@
 """One run written into the store, all or nothing; writing it again adds nothing twice."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,7 @@ class Entry:
     """All that one run has to say. `scenes` and `pair` are rows as dicts; empty where nobody knows."""
 
     changes: gpd.GeoDataFrame
-    facts: dict[str, Facts]
+    facts: Mapping[str, Facts]
     judgements: dict[str, Judgement]
     regions: dict[str, str]
     layers: dict[str, str]

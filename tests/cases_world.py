@@ -133,7 +133,7 @@ def entry_of(
     changes: gpd.GeoDataFrame, rulebook: Rulebook = SMALL_BOOK, region: str = "140105", **more: Any
 ) -> Entry:
     """What one run has to say of changes that no layer was crossed with."""
-    facts = measure(changes, {}, {})
+    facts = dict(measure(changes, {}, {}))
     known = {
         "changes": changes,
         "facts": facts,
