@@ -40,9 +40,9 @@ class Features:
     undated: NDArray[np.bool_]
     has_classes: bool
 
-    def texts(self, column: str, rows: NDArray[np.intp]) -> Shapes:
+    def texts(self, column: str, rows: NDArray[np.intp]) -> NDArray[np.object_]:
         """A column's texts on these rows; None where there is none."""
-        found = self.frame[column].to_numpy(dtype=object)[rows]
+        found: NDArray[np.object_] = self.frame[column].to_numpy(dtype=object)[rows]
         found[pd.isna(found)] = None
         return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def count(inside: Inside) -> list[Fact]:
 
 def numbers(inside: Inside) -> list[Fact]:
     """The numbers of the features that cover any of the change, sorted."""
-    names = inside.features.frame["number"].to_numpy(dtype=object)[inside.feature].tolist()
+    names = inside.features.texts("number", inside.feature).tolist()
     borders = inside.borders.tolist()
     return [_joined(names[start:stop]) for start, stop in pairwise(borders)]
 
@@ -109,7 +110,7 @@ def dominant(inside: Inside) -> list[Fact]:
     Empty where nothing covers it; None where what covers most has none. A draw goes by the alphabet.
     """
     column = "land_class" if inside.features.has_classes else "number"
-    texts = inside.features.frame[column].to_numpy(dtype=object)[inside.feature]
+    texts = inside.features.texts(column, inside.feature)
     codes, names = pd.factorize(pd.Series(texts, dtype=object).fillna(""))
     key = inside.epochs.span * max(len(names), 1) + codes
     groups, which = np.unique(key, return_inverse=True)
@@ -118,8 +119,9 @@ def dominant(inside: Inside) -> list[Fact]:
     for one, rows in inside.overlapping():
         for group in _within(span, one):
             covered[group] = inside.union_m2(rows[which[rows] == group])
-    best = _largest(span, covered, np.asarray(names, dtype=object)[code])
-    return _by_span(inside, span[best], np.asarray(names, dtype=object)[code[best]])
+    named = np.asarray(names, dtype=object)[code]
+    best = _largest(span, covered, named.__getitem__)
+    return _by_span(inside, span[best], named[best])
 
 
 def _within(sorted_spans: NDArray[np.intp], span: int) -> range:
@@ -133,21 +135,21 @@ def attribute(name: str) -> Callable[[Inside], list[Fact]]:
     """
 
     def measured(inside: Inside) -> list[Fact]:
-        frame = inside.features.frame
-        number, text = (
-            frame[column].to_numpy(dtype=object)[inside.feature]
-            for column in ("number", f"{ATTRIBUTE}{name}")
-        )
-        order = [
-            (one is None or one == "", one or "", two or "") for one, two in zip(number, text, strict=True)
-        ]
+        number = inside.features.texts("number", inside.feature)
+        text = inside.features.texts(f"{ATTRIBUTE}{name}", inside.feature)
+
+        def order(row: int) -> tuple[bool, str, str]:
+            return not number[row], number[row] or "", text[row] or ""
+
         best = _largest(inside.epochs.span, inside.area_m2, order)
         return _by_span(inside, inside.epochs.span[best], text[best])
 
     return measured
 
 
-def _largest(span: NDArray[np.intp], area_m2: NDArray[np.float64], order: object) -> NDArray[np.intp]:
+def _largest(
+    span: NDArray[np.intp], area_m2: NDArray[np.float64], order: Callable[[int], Any]
+) -> NDArray[np.intp]:
     """The row of each span with the largest area to 0.001 m²; of several, the first in `order`."""
     area = np.round(area_m2, 3)
     rows = np.lexsort((-area, span))
@@ -160,7 +162,7 @@ def _largest(span: NDArray[np.intp], area_m2: NDArray[np.float64], order: object
     for i in np.flatnonzero(drawn):
         own = rows[first[i] : stops[i]]
         equal = own[area[own] == area[best[i]]]
-        best[i] = min(equal.tolist(), key=lambda row: order[row])  # type: ignore[index]
+        best[i] = min(equal.tolist(), key=order)
     return best
 
 

@@ -78,9 +78,10 @@ def _nearest(
     tree = features.tree if chosen.all() else shapely.STRtree(features.shapes[rows])
     (at, found), metres = tree.query_nearest(shapes, all_matches=True, return_distance=True)
     distance[at] = metres
-    named = features.frame["number"].to_numpy(dtype=object)[rows[found]]
+    named = features.texts("number", rows[found])
     # A feature without a number comes after those that have one.
     known = np.array([bool(name) for name in named], dtype=bool)
     order = np.lexsort((np.array([name or "" for name in named], dtype=str), ~known, at))[::-1]
-    number[at[order]] = np.where(known, named, None)[order]
+    named[~known] = None
+    number[at[order]] = named[order]
     return distance, number
