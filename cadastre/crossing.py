@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from cadastre.halfplanes import apart, corners_of, shared_m2, supporting
 from cadastre.layers import LayerData
 from cadastre.overlay import Shapes, intersection
 
@@ -20,6 +21,8 @@ FIRST_DAY, LAST_DAY = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31")
 """In force since ever, and for ever: what a feature without dates means."""
 BLOCK = 4096
 """Changes crossed at a time: the pieces of one block lie in memory, not those of a county."""
+PAIRS = 65_536
+"""Most pairs of change and feature worked on at a time, unless one change alone meets more features."""
 MANY = 32
 """In a change of more pieces than this, a tree finds those that may overlap; in others each is held against each."""
 THREADS = 2
@@ -80,13 +83,14 @@ class Pieces:
     overlapping: NDArray[np.bool_]
 
 
-def cross(changes: Shapes, features: Features, block: int = BLOCK, threads: int = THREADS) -> Pieces:
+def cross(changes: Shapes, features: Features, block: int = BLOCK, threads: int | None = None) -> Pieces:
     """All pieces; the same to the last bit whatever the block and the number of threads."""
     features.tree.query(shapely.Point(0, 0))  # Builds the tree, before several threads ask it.
     order = _by_place(changes)
     parts = [order[start : start + block] for start in range(0, len(order), block)]
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda part: _cross_block(part, changes, features), parts))
+    with ThreadPoolExecutor(threads or THREADS) as pool:
+        blocks = list(pool.map(lambda part: _cross_block(part, changes, features), parts))
+    found = [one for several in blocks for one in several]
     if not found:
         none = np.array([], dtype=np.intp)
         return Pieces(none, none, none.astype(float), none.astype(object), none.astype(bool))
@@ -95,8 +99,7 @@ def cross(changes: Shapes, features: Features, block: int = BLOCK, threads: int 
     area = np.concatenate([one.area_m2 for one in found])
     sort = np.lexsort((feature, area, change))
     overlapping = np.zeros(len(changes), dtype=bool)
-    for part, one in zip(parts, found, strict=True):
-        overlapping[part] = one.overlapping
+    overlapping[order] = np.concatenate([one.overlapping for one in found])
     shapes = np.concatenate([one.shapes for one in found])
     return Pieces(change[sort], feature[sort], area[sort], shapes[sort], overlapping)
 
@@ -109,58 +112,107 @@ def _by_place(changes: Shapes) -> NDArray[np.intp]:
     return np.lexsort((west, band))
 
 
-def _cross_block(part: NDArray[np.intp], changes: Shapes, features: Features) -> Pieces:
+def _cross_block(part: NDArray[np.intp], changes: Shapes, features: Features) -> list[Pieces]:
+    at, feature = features.tree.query(changes[part], predicate="intersects")
+    sort = np.lexsort((feature, at))
+    at, feature = at[sort], feature[sort]
+    ends = np.searchsorted(at, np.arange(len(part)), side="right")
+    found, first = [], 0
+    while first < len(part):
+        begin = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, begin + PAIRS, side="right")))
+        rows = slice(begin, int(ends[last - 1]))
+        found.append(_cross_pairs(part[first:last], at[rows] - first, feature[rows], changes, features))
+        first = last
+    return found
+
+
+def _cross_pairs(
+    part: NDArray[np.intp],
+    at: NDArray[np.intp],
+    feature: NDArray[np.intp],
+    changes: Shapes,
+    features: Features,
+) -> Pieces:
     shapes = changes[part]
-    at, feature = features.tree.query(shapes, predicate="intersects")
-    pieces = _cut(shapes, at, features.shapes, feature)
-    area = shapely.area(pieces)
+    pairs = _Pairs(shapes, at, features.shapes[feature])
+    area, pieces = pairs.cut()
     keep = area > SAME_M2
     lines = np.flatnonzero(features.thin[feature])
     if len(lines):
         inside, which = np.unique(at[lines], return_inverse=True)
         cores = shapely.buffer(shapes[inside], -SAME_M)
         keep[lines] |= shapely.intersects(features.shapes[feature[lines]], cores[which])
-    at, feature, area, pieces = at[keep], feature[keep], area[keep], pieces[keep]
-    overlapping = _overlapping(at, pieces, len(part))
+    overlapping = pairs.overlapping(keep & (area > 0), pieces)
+    rows = np.flatnonzero(keep)
+    at, feature, area, pieces = at[rows], feature[rows], area[rows], pieces[rows]
     pieces[~overlapping[at]] = None
+    owed = np.flatnonzero(overlapping[at] & (pieces == None))  # noqa: E711
+    pieces[owed] = intersection(features.shapes[feature[owed]], shapes[at[owed]])
     return Pieces(part[at], feature, area, pieces, overlapping)
 
 
-def _cut(shapes: Shapes, at: NDArray[np.intp], features: Shapes, feature: NDArray[np.intp]) -> Shapes:
-    """Intersections; where one lies wholly within the other it is its own, and nothing is cut."""
-    change_box, feature_box = shapely.bounds(shapes)[at], shapely.bounds(features[feature])
-    shapely.prepare(shapes)
-    pieces = np.full(len(at), None, dtype=object)
-    around = np.flatnonzero(_encloses(feature_box, change_box))
-    around = around[shapely.covers(features[feature[around]], shapes[at[around]])]
-    pieces[around] = shapes[at[around]]
-    within = np.flatnonzero(_encloses(change_box, feature_box) & (pieces == None))  # noqa: E711
-    within = within[shapely.covers(shapes[at[within]], features[feature[within]])]
-    pieces[within] = features[feature[within]]
-    rest = np.flatnonzero(pieces == None)  # noqa: E711
-    pieces[rest] = intersection(features[feature[rest]], shapes[at[rest]])
-    return pieces
+class _Pairs:
+    """Changes of a block and the features that meet them: shapes[at[i]] meets others[i]."""
+
+    def __init__(self, shapes: Shapes, at: NDArray[np.intp], others: Shapes) -> None:
+        self.shapes, self.at, self.others = shapes, at, others
+        self.boxes, self.other_boxes = shapely.bounds(shapes)[at], shapely.bounds(others)
+        origin = self.boxes[:, :2]
+        self.corners = corners_of(others, origin)
+        # Of each change once for each feature, as a parcel that is not convex may be clipped by a change that is.
+        self.own = corners_of(shapes[at], origin)
+
+    def cut(self) -> tuple[NDArray[np.float64], Shapes]:
+        """Area and piece of each pair; no piece is made where its area can be had without."""
+        area, pieces = np.zeros(len(self.at)), np.full(len(self.at), None, dtype=object)
+        todo = np.ones(len(self.at), dtype=bool)
+        shapely.prepare(self.shapes)
+        around = np.flatnonzero(_encloses(self.other_boxes, self.boxes))
+        around = around[shapely.covers(self.others[around], self.shapes[self.at[around]])]
+        pieces[around], todo[around] = self.shapes[self.at[around]], False
+        within = np.flatnonzero(_encloses(self.boxes, self.other_boxes) & todo)
+        within = within[shapely.covers(self.shapes[self.at[within]], self.others[within])]
+        pieces[within], todo[within] = self.others[within], False
+        for rings, convex in ((self.own, self.corners), (self.corners, self.own)):
+            rows = np.flatnonzero(todo & convex.convex & (rings.count > 0))
+            area[rows], todo[rows] = shared_m2(rings, rows, convex, rows), False
+        rows = np.flatnonzero(todo)
+        pieces[rows] = intersection(self.others[rows], self.shapes[self.at[rows]])
+        made = np.flatnonzero(pieces != None)  # noqa: E711
+        area[made] = shapely.area(pieces[made])
+        return area, pieces
+
+    def overlapping(self, flat: NDArray[np.bool_], pieces: Shapes) -> NDArray[np.bool_]:
+        """For each change, whether features may share more than a border inside it. Doubtful cases are yes."""
+        found = np.zeros(len(self.shapes), dtype=bool)
+        rows = np.flatnonzero(flat)
+        rows = rows[np.argsort(self.at[rows], kind="stable")]
+        drawn = np.where(pieces == None, self.others, pieces)  # noqa: E711
+        lines = supporting(self.corners)
+        for one, other in _pairs(self.at, rows, drawn):
+            near = self._near(one, other) & ~found[self.at[one]]
+            one, other = one[near], other[near]
+            unsure = ~apart(self.corners, one, other, lines)
+            one, other = one[unsure], other[unsure]
+            touching = shapely.touches(drawn[one], drawn[other])
+            one, other = one[~touching], other[~touching]
+            found[self.at[one[shapely.intersects(drawn[one], drawn[other])]]] = True
+        return found
+
+    def _near(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.bool_]:
+        low = np.maximum(
+            np.maximum(self.other_boxes[one, :2], self.other_boxes[other, :2]), self.boxes[one, :2]
+        )
+        high = np.minimum(
+            np.minimum(self.other_boxes[one, 2:], self.other_boxes[other, 2:]), self.boxes[one, 2:]
+        )
+        return np.asarray((low < high).all(axis=1))
 
 
 def _encloses(outer: NDArray[np.float64], inner: NDArray[np.float64]) -> NDArray[np.bool_]:
     lower, upper = outer[:, :2] <= inner[:, :2], outer[:, 2:] >= inner[:, 2:]
     return np.asarray(lower.all(axis=1) & upper.all(axis=1))
-
-
-def _overlapping(at: NDArray[np.intp], pieces: Shapes, count: int) -> NDArray[np.bool_]:
-    """For each change, whether any two of its pieces share more than a border. Pairs are told apart by box first."""
-    found = np.zeros(count, dtype=bool)
-    flat = np.flatnonzero(shapely.area(pieces) > 0)
-    flat = flat[np.argsort(at[flat], kind="stable")]
-    boxes = shapely.bounds(pieces)
-    for ones, others in _pairs(at, flat, pieces):
-        one, other = boxes[ones], boxes[others]
-        near = ((one[:, :2] < other[:, 2:]) & (other[:, :2] < one[:, 2:])).all(1) & ~found[at[ones]]
-        ones, others = ones[near], others[near]
-        apart = shapely.touches(pieces[ones], pieces[others])
-        ones, others = ones[~apart], others[~apart]
-        found[at[ones[shapely.intersects(pieces[ones], pieces[others])]]] = True
-    return found
 
 
 def _pairs(
