@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pyproj import CRS
 
 from cadastre.columns import days, texts
@@ -38,10 +38,10 @@ class Layer(Strict):
     title: str
     path: str
     coverage: str
-    measures: list[str]
     columns: dict[str, str] = {}
     attributes: dict[LayerName, str] = {}
     """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
+    measures: list[str]
     kind: Literal["register", "map"] = "register"
     crs: str | None = None
     encoding: str | None = None
@@ -49,13 +49,14 @@ class Layer(Strict):
     repair: bool = False
     note: str = ""
 
-    @model_validator(mode="after")
-    def _known_measures(self) -> "Layer":
-        allowed = (*MEASURE_NAMES, *(f"{DOMINANT}{name}" for name in self.attributes))
-        for name in self.measures:
+    @field_validator("measures")
+    @classmethod
+    def _known_measures(cls, names: list[str], before: ValidationInfo) -> list[str]:
+        allowed = (*MEASURE_NAMES, *(f"{DOMINANT}{name}" for name in before.data.get("attributes", {})))
+        for name in names:
             if name not in allowed:
                 raise ValueError(f"measure {name!r} is unknown; use {', '.join(allowed)}")
-        return self
+        return names
 
     @field_validator("columns")
     @classmethod

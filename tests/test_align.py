@@ -101,7 +101,7 @@ def test_false_change_of_a_displaced_scene_goes(land: Ground, name: str) -> None
     assert differing(before, mended) <= raw / 10
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(dx=st.floats(-6, 6), dy=st.floats(-6, 6), seed=st.integers(0, 99))
 def test_any_shift_is_found(land: Ground, dx: float, dy: float, seed: int) -> None:
     before, after, _ = disturbed(land.scene(), land.displaced(uniform(dx, dy)), seed)

@@ -40,7 +40,7 @@ def test_evaluate_says_what_to_know_before_the_figures(tmp_path: Path) -> None:
     assert code == 0, err
     assert "1 pairs do not say their pixel size: taken as 0.5 m" in out + err
     assert json.loads(report.read_text())["gsd_taken_for_unknown"] == 1
-    code, out, err = tiankan("evaluate", folder, "--gsd", 9, "--json", report)
+    code, out, err = tiankan("evaluate", folder, "--gsd", 3, "--json", report)
     assert "outside the card's range" in out + err
     assert json.loads(report.read_text())["outside_the_card"] == ["p0"]
 
