@@ -3,17 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 
-from cadastre.facts import Fact, Facts, measure, measure_crs
-from cadastre.layers import load_catalogue, read_layers
-from cases import ledger
-from cases.provenance import RUN_JSON, layer_hashes, pair_rows
-from cases.rules import Judgement, in_force, judge, load_rulebooks
+from cadastre.facts import Facts, FactTable, measure_crs
+from cadastre.layers import load_catalogue
+from cases import judging, ledger
+from cases.known import from_files
+from cases.provenance import RUN_JSON, pair_rows
+from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
 from cases.workflow import load_workflow
 from detection import changes as change_frame
@@ -21,6 +22,7 @@ from detection.batch import pairs_of, run_batch
 from detection.cluster import Cluster
 from detection.detect import Advance, DetectOptions, detect, silent
 from detection.plan import Handles, bytes_of
+from detection.record import versions
 from ground.clock import Clock
 from ground.files import written_beside
 
@@ -30,6 +32,8 @@ __all__ = [
 ]  # fmt: skip
 
 RULEBOOKS = Path(__file__).parent / "cases" / "rulebook"
+REGION = "regions_dominant"
+"""The fact that says in which administrative region a change lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,45 +65,55 @@ class Judged:
 
 
 def judge_changes(
-    changes: Path, layers: Path, db: str, rules: Path = RULEBOOKS, region: str = "", advance: Advance = silent
+    changes: Path,
+    layers: Path,
+    db: str,
+    rules: Path = RULEBOOKS,
+    region: str = "",
+    advance: Advance = silent,
+    as_of: datetime | None = None,
 ) -> Judged:
     """changes.gpkg × layers.toml × rulebook → judgements and cases in the database; again adds nothing twice.
 
     `region`: code of the administrative region, where no layer `regions` with measure `dominant` says it.
+    `as_of`: the moment of judging, now unless told.
 
     Raises:
         BadInput: a file that cannot be used; the sentence names it.
     """
     clock = Clock()
+    moment = as_of or datetime.now(UTC)
     with clock.step("read"):
         frame = change_frame.read(changes)
-        catalogue, books, workflow = (load_catalogue(layers), load_rulebooks(rules), load_workflow())
-        data = read_layers(catalogue, layers.parent, measure_crs(frame))
+        placed = judging.in_degrees(frame)
+        crs = measure_crs(placed)
+        books, workflow = load_rulebooks(rules), load_workflow()
+        known = from_files(layers, crs)
     with clock.step("facts"):
-        facts = measure(frame, data, catalogue, advance)
+        facts = judging.measured(placed, known, crs, advance)
     with clock.step("judge"):
-        days = dict(zip(frame["change_id"], frame["after"], strict=True))
-        judgements = {
-            change: judge(facts[change], in_force(books, None if pd.isna(day) else day.date()))
-            for change, day in days.items()
-        }
+        said = judging.judged(placed, facts, known, books, crs=crs, as_of=moment, versions=versions())
     with clock.step("cases"):
         scenes, pair = pair_rows(changes, set(frame["pair_id"]))
         entry = ledger.Entry(
-            changes=frame,
+            changes=placed,
             facts=facts,
-            judgements=judgements,
-            regions={change: _region(facts[change].values, region) for change in facts},
-            layers=layer_hashes(layers, catalogue),
+            judgements=said.judgements,
+            regions=_regions(facts, region),
+            layers=known.sources,
             scenes=scenes,
             pair=pair,
+            judging=said.row,
+            rulebooks=said.rulebooks,
         )
         added = ledger.record(open_store(db), entry, workflow)
-    return Judged(changes=frame, facts=facts, judgements=judgements, added=added, seconds=clock.seconds)
+    return Judged(changes=frame, facts=facts, judgements=said.judgements, added=added, seconds=clock.seconds)
 
 
-def _region(values: dict[str, Fact], given: str) -> str:
-    return str(values.get("regions_dominant") or given)
+def _regions(facts: FactTable, given: str) -> dict[str, str]:
+    found = facts.columns.get(REGION)
+    named = found.values if found else [None] * len(facts)
+    return {change: str(name or given) for change, name in zip(facts, named, strict=True)}
 
 
 def run(

@@ -65,6 +65,10 @@ class FactTable(Mapping[str, Facts]):
         """The columns by fact name."""
         return self._columns
 
+    def beside(self, more: Mapping[str, Column]) -> "FactTable":
+        """This table with further columns."""
+        return FactTable(list(self._rows), {**self._columns, **more})
+
     def __getitem__(self, change_id: str) -> Facts:
         row = self._rows[change_id]
         values = {name: column.values[row] for name, column in self._columns.items()}
@@ -91,12 +95,13 @@ def measure(
     catalogue: Catalogue,
     advance: Callable[[str, int, int], None] = lambda _step, _done, _total: None,
     wanted: Collection[str] | None = None,
+    crs: CRS | None = None,
 ) -> FactTable:
-    """The facts of every change by change_id; `layers` are in `measure_crs(changes)`.
+    """The facts of every change by change_id; `layers` are in `crs`, which is `measure_crs(changes)` unless told.
 
     Only facts named in `wanted` are measured; None means all.
     """
-    crs = measure_crs(changes)
+    crs = crs or measure_crs(changes)
     shapes = to_crs(changes.geometry.to_numpy(), crs_of(changes.crs, "changes"), crs, "changes")
     days = days_of(changes)
     columns = {

@@ -5,9 +5,9 @@ not false but cannot be decided makes the verdict doubt, and says which fact is 
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -192,6 +192,31 @@ def judge(facts: Facts, book: Rulebook | None) -> Judgement:
             rulebook=book.version,
         )
     raise AssertionError("a rulebook's last rule always holds")
+
+
+def judge_between(
+    facts: Facts, books: Sequence[Rulebook], first: date | None, last: date | None
+) -> Judgement:
+    """What all rulebooks in force between two days say; doubt where they differ, for the day of change decides.
+
+    A day that nobody knows: the newest book in force on the other; the newest of all where both are unknown.
+    """
+    newest = judge(facts, in_force(books, last or first))
+    if first is None or last is None:
+        return newest
+    for turn in (book.effective_from for book in books if first < book.effective_from <= last):
+        eve = turn - timedelta(days=1)
+        former = in_force(books, eve)
+        said = judge(facts, former).verdict if former else newest.verdict
+        if said != newest.verdict:
+            why = f"by the law until {eve} it is {said}, by that since {turn} {newest.verdict}"
+            return replace(
+                newest,
+                verdict=Verdict.DOUBT,
+                missing=newest.missing | {"law": f"{why}; a scene from about {turn} would settle it"},
+                proof=f"a scene from about {turn}, or another proof of when the ground changed",
+            )
+    return newest
 
 
 def _why(name: str, facts: Facts) -> str:

@@ -1,0 +1,136 @@
+"""Replay: the verdicts of a past day, found again from what was known then, held against what was written down.
+
+Each change is judged as on the last judging up to that day: its facts are measured anew with the layers known
+then, in the CRS of then, and judged by the rulebooks of then. Where a layer was read from a file that is no longer
+as it was, its facts stand as they were written, and the replay says so.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cadastre.facts import Facts
+from cases import verdicts
+from cases.rules import Rulebook, judge_between
+from cases.store import CaseStore
+from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
+from ground.crs import LONLAT
+from ground.errors import BadInput
+
+Remeasure = Callable[[JudgingRow, gpd.GeoDataFrame], Mapping[str, Facts] | None]
+"""The facts of a judging's changes measured again; None where its layers are no longer at hand."""
+FIRST, LAST = "change_before", "change_after"
+"""Facts of every judgement: the days of the scenes as they were known to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """`lines`: verdicts found again, by change_id; `differing`: (written down, found) where the two are not the same.
+
+    `not_measured`: changes whose facts stand as they were written.
+    """
+
+    lines: list[str]
+    differing: list[tuple[str, str]]
+    not_measured: int
+
+
+def replay(store: CaseStore, as_of: datetime, remeasure: Remeasure) -> Replayed:
+    """The verdicts of a moment.
+
+    Raises:
+        BadInput: nothing was judged by then, or a rulebook of then is not written down.
+    """
+    lines: list[str] = []
+    differing: list[tuple[str, str]] = []
+    not_measured = 0
+    with store.transaction() as session:
+        for judging, rows in _judged(session, as_of):
+            books = _books(session, judging)
+            facts = remeasure(judging, _frame(session, rows))
+            not_measured += len(rows) if facts is None else 0
+            for row in rows:
+                written = Facts(row.facts, row.missing)
+                known = written if facts is None else _dated(facts[row.change_id], written)
+                said = judge_between(known, books, *map(_day, (row.facts.get(FIRST), row.facts.get(LAST))))
+                found, before = verdicts.of_judgement(row.change_id, said, known), verdicts.of_row(row)
+                lines.append(found)
+                if found != before:
+                    differing.append((before, found))
+    return Replayed(lines=sorted(lines), differing=differing, not_measured=not_measured)
+
+
+def _judged(session: Session, as_of: datetime) -> list[tuple[JudgingRow, list[JudgementRow]]]:
+    """Each change's last judgement up to a moment, by judging."""
+    query = (
+        select(JudgementRow, JudgingRow)
+        .join(JudgingRow, JudgementRow.judging_id == JudgingRow.id)
+        .where(JudgingRow.as_of <= as_of)
+        .order_by(JudgingRow.as_of, JudgementRow.judged)
+    )
+    last = {row.change_id: (row, judging) for row, judging in session.execute(query)}
+    if not last:
+        earliest = session.scalar(select(func.min(JudgingRow.as_of)))
+        since = (
+            f"the first judging is as of {earliest:%Y-%m-%d %H:%M} UTC" if earliest else "nothing has been"
+        )
+        raise BadInput(f"--as-of: nothing was judged by {as_of:%Y-%m-%d %H:%M} UTC; {since}")
+    grouped: dict[str, tuple[JudgingRow, list[JudgementRow]]] = {}
+    for row, judging in last.values():
+        grouped.setdefault(judging.id, (judging, []))[1].append(row)
+    return list(grouped.values())
+
+
+def _books(session: Session, judging: JudgingRow) -> list[Rulebook]:
+    found = {
+        row.id: Rulebook.model_validate(row.content)
+        for row in session.scalars(select(RulebookRow).where(RulebookRow.id.in_(judging.rulebooks)))
+    }
+    for version in judging.rulebooks:
+        if version not in found:
+            raise BadInput(
+                f"rulebook {version} of the judging of {judging.as_of:%Y-%m-%d} is not in the database; "
+                "restore it from a backup"
+            )
+    return [found[version] for version in judging.rulebooks]
+
+
+def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:
+    """The changes as they were given: outlines from the database, all else from the facts of then."""
+    by_id = {row.change_id: row for row in rows}
+    keys, shapes = [], []
+    ids = sorted(by_id)
+    for start in range(0, len(ids), 500):
+        query = select(ChangeRow.id, ChangeRow.geometry).where(ChangeRow.id.in_(ids[start : start + 500]))
+        for key, shape in session.execute(query):
+            keys.append(key)
+            shapes.append(shape)
+    facts = [by_id[key].facts for key in keys]
+    columns: dict[str, Any] = {
+        "change_id": keys,
+        "before": pd.to_datetime([f.get(FIRST) for f in facts], utc=True).as_unit("ms"),
+        "after": pd.to_datetime([f.get(LAST) for f in facts], utc=True).as_unit("ms"),
+        "change_class": [f["change_class"] for f in facts],
+    }
+    for name, fact in (
+        ("area_m2", "change_area_m2"), ("width_m", "change_width_m"),
+        ("probability", "change_probability"), ("ndvi_change", "change_ndvi"),
+    ):  # fmt: skip
+        columns[name] = [np.nan if f[fact] is None else f[fact] for f in facts]
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=LONLAT)
+
+
+def _dated(facts: Facts, written: Facts) -> Facts:
+    days = {name: written.values[name] for name in (FIRST, LAST) if name in written.values}
+    return Facts({**facts.values, **days}, facts.why)
+
+
+def _day(text: Any) -> Any:
+    return None if text is None else pd.Timestamp(text).date()
