@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import terminal
+from ground.clock import end_of
 from settings import load_settings
 
 Before = Annotated[str, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item; path or URL.")]
@@ -51,7 +52,15 @@ BeforeSensor = Annotated[str | None, typer.Option("--before-sensor", help="Senso
 AfterSensor = Annotated[str | None, typer.Option("--after-sensor", help="Sensor of the later scene.")]
 BeforeDate = Annotated[str | None, typer.Option("--before-date", help="When it was acquired: 2015-08-31.")]
 AfterDate = Annotated[str | None, typer.Option("--after-date", help="When it was acquired: 2020-08-04.")]
-Layers = Annotated[Path, typer.Option("--layers", help="layers.toml: which cadastral layers, and where.")]
+Layers = Annotated[
+    Path | None,
+    typer.Option(
+        "--layers", help="layers.toml: which cadastral layers, and where (default: the database's registry)."
+    ),
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Judge by what was known on this day (default: now).")
+]
 Rules = Annotated[Path | None, typer.Option("--rules", help="Rulebook file or folder (default: national).")]
 Region = Annotated[str, typer.Option("--region", help="Code of the administrative region of the changes.")]
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
@@ -165,10 +174,11 @@ def batch(
 
 def judge(
     changes: Annotated[Path, typer.Option("--changes", help="changes.gpkg, as `detect` writes it.")],
-    layers: Layers,
+    layers: Layers = None,
     db: Db = None,
     rules: Rules = None,
     region: Region = "",
+    as_of: AsOf = None,
     json: Json = False,
 ) -> None:
     """Changes × cadastral layers × rulebook → judgements and cases."""
@@ -176,15 +186,18 @@ def judge(
 
     folder = rules or pipeline.RULEBOOKS
     with terminal.progress() as advance:
-        judged = pipeline.judge_changes(changes, layers, db or load_settings().db, folder, region, advance)
+        moment = end_of(as_of, "--as-of") if as_of else None
+        judged = pipeline.judge_changes(
+            changes, layers, db or load_settings().db, folder, region, advance, moment
+        )
     terminal.show_judged(judged.rows(), pipeline.judged_summary(judged, layers, folder), json)
 
 
 def run(
     before: Before,
     after: After,
-    layers: Layers,
     out: Out,
+    layers: Layers = None,
     db: Db = None,
     rules: Rules = None,
     region: Region = "",

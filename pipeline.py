@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+from pyproj import CRS
 
 from cadastre.facts import Facts, FactTable, measure_crs
 from cadastre.layers import load_catalogue
 from cases import judging, ledger
-from cases.known import from_files
+from cases.known import Known, from_files, from_registry
 from cases.provenance import RUN_JSON, pair_rows
 from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
@@ -66,15 +67,16 @@ class Judged:
 
 def judge_changes(
     changes: Path,
-    layers: Path,
+    layers: Path | None,
     db: str,
     rules: Path = RULEBOOKS,
     region: str = "",
     advance: Advance = silent,
     as_of: datetime | None = None,
 ) -> Judged:
-    """changes.gpkg × layers.toml × rulebook → judgements and cases in the database; again adds nothing twice.
+    """changes.gpkg × cadastre × rulebook → judgements and cases in the database; again adds nothing twice.
 
+    `layers`: a layers.toml whose files are read; None: the registry of the database, as it was known.
     `region`: code of the administrative region, where no layer `regions` with measure `dominant` says it.
     `as_of`: the moment of judging, now unless told.
 
@@ -88,7 +90,7 @@ def judge_changes(
         placed = judging.in_degrees(frame)
         crs = measure_crs(placed)
         books, workflow = load_rulebooks(rules), load_workflow()
-        known = from_files(layers, crs)
+        known = from_files(layers, crs) if layers else _registered(db, moment, crs, placed)
     with clock.step("facts"):
         facts = judging.measured(placed, known, crs, advance)
     with clock.step("judge"):
@@ -110,6 +112,12 @@ def judge_changes(
     return Judged(changes=frame, facts=facts, judgements=said.judgements, added=added, seconds=clock.seconds)
 
 
+def _registered(db: str, moment: datetime, crs: CRS, frame: gpd.GeoDataFrame) -> Known:
+    west, south, east, north = map(float, frame.total_bounds)
+    with open_store(db, create=False).transaction() as session:
+        return from_registry(session, moment, crs, (west, south, east, north) if len(frame) else None)
+
+
 def _regions(facts: FactTable, given: str) -> dict[str, str]:
     found = facts.columns.get(REGION)
     named = found.values if found else [None] * len(facts)
@@ -119,7 +127,7 @@ def _regions(facts: FactTable, given: str) -> dict[str, str]:
 def run(
     before: str | Path,
     after: str | Path,
-    layers: Path,
+    layers: Path | None,
     db: str,
     out: Path,
     options: DetectOptions,
@@ -130,7 +138,11 @@ def run(
 ) -> tuple[dict[str, Any], Judged]:
     """Everything: detect, then judge; run.json in `out` gains what was judged."""
     # Read the tables first: a typo should not cost a county's detection.
-    load_catalogue(layers), load_rulebooks(rules), load_workflow()
+    load_rulebooks(rules), load_workflow()
+    if layers:
+        load_catalogue(layers)
+    else:
+        open_store(db, create=False)
     made = detect(before, after, out, options, advance, cluster)
     judged = judge_changes(out / "changes.gpkg", layers, db, rules, region, advance)
     made |= {"judged": judged_summary(judged, layers, rules)}
@@ -139,11 +151,11 @@ def run(
     return made, judged
 
 
-def judged_summary(judged: Judged, layers: Path, rules: Path) -> dict[str, Any]:
+def judged_summary(judged: Judged, layers: Path | None, rules: Path) -> dict[str, Any]:
     """Counts by verdict, what was added, and the seconds each step took."""
     verdicts = [str(j.verdict) for j in judged.judgements.values()]
     return {
-        "layers": str(layers.resolve()),
+        "layers": str(layers.resolve()) if layers else "registry",
         "rules": str(rules.resolve()),
         "verdicts": {name: verdicts.count(name) for name in sorted(set(verdicts))},
         "added": {

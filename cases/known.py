@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cadastre.registry import catalogue_known, layers_known
 from pyproj import CRS
+from sqlalchemy.orm import Session
 
 from cadastre.layers import Catalogue, LayerData, load_catalogue, read_layers
 from cases.provenance import layer_hashes
+from database.tables import JudgingRow
+from ground.crs import crs_of
+from ground.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +45,35 @@ def from_files(path: Path, crs: CRS) -> Known:
     return Known(
         catalogue=catalogue, layers=layers, sources=layer_hashes(path, catalogue), place=str(path.resolve())
     )
+
+
+def from_registry(
+    session: Session, as_of: datetime, crs: CRS, box: tuple[float, float, float, float] | None
+) -> Known:
+    """What the registry of the database knew at a moment; `box` in degrees is where the changes lie.
+
+    Raises:
+        BadInput: it knew no layer then.
+    """
+    catalogue = catalogue_known(session, as_of)
+    if not catalogue:
+        raise BadInput(
+            f"--db: its registry knew no layer on {as_of:%Y-%m-%d}; fill it with `tiankan cadastre import`, "
+            "or pass --layers layers.toml"
+        )
+    layers, vintages = layers_known(session, catalogue, as_of, crs, box)
+    return Known(catalogue=catalogue, layers=layers, sources=vintages, place="")
+
+
+def from_judging(
+    session: Session, judging: JudgingRow, box: tuple[float, float, float, float]
+) -> Known | None:
+    """What a judging knew: its vintages, or its files if they are still as they were."""
+    crs = crs_of(judging.crs, "judging")
+    place = str(judging.versions["place"])
+    if not place:
+        return from_registry(session, judging.as_of, crs, box)
+    path = Path(place)
+    if not path.is_file() or layer_hashes(path, load_catalogue(path)) != judging.layers:
+        return None
+    return from_files(path, crs)

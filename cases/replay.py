@@ -5,7 +5,7 @@ then, in the CRS of then, and judged by the rulebooks of then. Where a layer was
 as it was, its facts stand as they were written, and the replay says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,16 +16,15 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cadastre.facts import Facts
+from cadastre.facts import Facts, measure
 from cases import verdicts
+from cases.known import from_judging
 from cases.rules import Rulebook, judge_between
 from cases.store import CaseStore
 from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
-from ground.crs import LONLAT
+from ground.crs import LONLAT, crs_of
 from ground.errors import BadInput
 
-Remeasure = Callable[[JudgingRow, gpd.GeoDataFrame], Mapping[str, Facts] | None]
-"""The facts of a judging's changes measured again; None where its layers are no longer at hand."""
 FIRST, LAST = "change_before", "change_after"
 """Facts of every judgement: the days of the scenes as they were known to it."""
 
@@ -42,7 +41,7 @@ class Replayed:
     not_measured: int
 
 
-def replay(store: CaseStore, as_of: datetime, remeasure: Remeasure) -> Replayed:
+def replay(store: CaseStore, as_of: datetime) -> Replayed:
     """The verdicts of a moment.
 
     Raises:
@@ -54,7 +53,7 @@ def replay(store: CaseStore, as_of: datetime, remeasure: Remeasure) -> Replayed:
     with store.transaction() as session:
         for judging, rows in _judged(session, as_of):
             books = _books(session, judging)
-            facts = remeasure(judging, _frame(session, rows))
+            facts = _measured(session, judging, _frame(session, rows))
             not_measured += len(rows) if facts is None else 0
             for row in rows:
                 written = Facts(row.facts, row.missing)
@@ -65,6 +64,15 @@ def replay(store: CaseStore, as_of: datetime, remeasure: Remeasure) -> Replayed:
                 if found != before:
                     differing.append((before, found))
     return Replayed(lines=sorted(lines), differing=differing, not_measured=not_measured)
+
+
+def _measured(session: Session, judging: JudgingRow, frame: gpd.GeoDataFrame) -> Mapping[str, Facts] | None:
+    """The facts measured again; None where the layers are no longer at hand."""
+    west, south, east, north = map(float, frame.total_bounds)
+    known = from_judging(session, judging, (west, south, east, north))
+    if known is None:
+        return None
+    return measure(frame, known.layers, known.catalogue, crs=crs_of(judging.crs, "judging"))
 
 
 def _judged(session: Session, as_of: datetime) -> list[tuple[JudgingRow, list[JudgementRow]]]:

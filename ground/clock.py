@@ -6,6 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+
+from ground.errors import BadInput
 
 
 @dataclass
@@ -27,3 +31,18 @@ def peak_rss_mib() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in KiB, macOS in bytes.
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def end_of(text: str, where: str) -> datetime:
+    """A moment; a day alone means its last moment, UTC: what became known on a day was known on it.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    try:
+        if len(text) == len("2020-08-04"):
+            return datetime.combine(date.fromisoformat(text), time_of_day.max, UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"{where}: {text!r} is not a day; write 2020-08-04 or 2020-08-04T09:30:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
