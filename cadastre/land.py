@@ -211,10 +211,13 @@ class _Crossed:
         return found
 
     def _cut(self, change: int) -> list[shapely.Geometry]:
-        """Each feature's piece of what those before it left."""
+        """Each feature's piece of what those before it left, moved to the origin, where GEOS is most exact."""
         rest, found = self.shapes[[change]], []
+        origin = np.floor(shapely.bounds(rest)[0, :2])
+        rest = shapely.transform(rest, lambda xy: xy - origin)
         for row in self._in_order(change):
             feature = self.features.shapes[[self.pieces.feature[row]]]
+            feature = shapely.transform(feature, lambda xy: xy - origin)
             found.append(intersection(rest, feature)[0])
             rest = difference(rest, feature)
         return found
