@@ -98,9 +98,7 @@ def drawn(rng: Generator) -> shapely.Polygon:
         shape = KINDS[int(rng.integers(len(KINDS)))](rng)
         angle = rng.choice([0.0, rng.uniform(0, 2 * np.pi)])
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        turned = shapely.Polygon(shapely.get_coordinates(shape.exterior) @ turn, [
-            shapely.get_coordinates(ring) @ turn for ring in shape.interiors
-        ])  # fmt: skip
+        turned = shapely.transform(shape, lambda xy, turn=turn: xy @ turn)
         parts = [p for p in shapely.get_parts(shapely.make_valid(turned)).tolist() if p.area > 0]
         parts = [p for one in parts for p in shapely.get_parts(one).tolist() if p.geom_type == "Polygon"]
         if parts:
