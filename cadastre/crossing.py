@@ -83,13 +83,19 @@ class Pieces:
     overlapping: NDArray[np.bool_]
 
 
-def cross(changes: Shapes, features: Features, block: int = BLOCK, threads: int | None = None) -> Pieces:
-    """All pieces; the same to the last bit whatever the block and the number of threads."""
+def cross(
+    changes: Shapes,
+    features: Features,
+    block: int = BLOCK,
+    threads: int | None = None,
+    least_m2: float = SAME_M2,
+) -> Pieces:
+    """All pieces larger than `least_m2`; the same to the last bit whatever the block and the number of threads."""
     features.tree.query(shapely.Point(0, 0))  # Builds the tree, before several threads ask it.
     order = _by_place(changes)
     parts = [order[start : start + block] for start in range(0, len(order), block)]
     with ThreadPoolExecutor(threads or THREADS) as pool:
-        blocks = list(pool.map(lambda part: _cross_block(part, changes, features), parts))
+        blocks = list(pool.map(lambda part: _cross_block(part, changes, features, least_m2), parts))
     found = [one for several in blocks for one in several]
     if not found:
         none = np.array([], dtype=np.intp)
@@ -112,7 +118,9 @@ def _by_place(changes: Shapes) -> NDArray[np.intp]:
     return np.lexsort((west, band))
 
 
-def _cross_block(part: NDArray[np.intp], changes: Shapes, features: Features) -> list[Pieces]:
+def _cross_block(
+    part: NDArray[np.intp], changes: Shapes, features: Features, least_m2: float
+) -> list[Pieces]:
     at, feature = features.tree.query(changes[part], predicate="intersects")
     sort = np.lexsort((feature, at))
     at, feature = at[sort], feature[sort]
@@ -122,22 +130,18 @@ def _cross_block(part: NDArray[np.intp], changes: Shapes, features: Features) ->
         begin = int(ends[first - 1]) if first else 0
         last = max(first + 1, int(np.searchsorted(ends, begin + PAIRS, side="right")))
         rows = slice(begin, int(ends[last - 1]))
-        found.append(_cross_pairs(part[first:last], at[rows] - first, feature[rows], changes, features))
+        pairs = _Pairs(changes[part[first:last]], at[rows] - first, features.shapes[feature[rows]])
+        found.append(_cross_pairs(part[first:last], feature[rows], pairs, features, least_m2))
         first = last
     return found
 
 
 def _cross_pairs(
-    part: NDArray[np.intp],
-    at: NDArray[np.intp],
-    feature: NDArray[np.intp],
-    changes: Shapes,
-    features: Features,
+    part: NDArray[np.intp], feature: NDArray[np.intp], pairs: "_Pairs", features: Features, least_m2: float
 ) -> Pieces:
-    shapes = changes[part]
-    pairs = _Pairs(shapes, at, features.shapes[feature])
+    shapes, at = pairs.shapes, pairs.at
     area, pieces = pairs.cut()
-    keep = area > SAME_M2
+    keep = area > least_m2
     lines = np.flatnonzero(features.thin[feature])
     if len(lines):
         inside, which = np.unique(at[lines], return_inverse=True)

@@ -21,6 +21,7 @@ from cadastre.layers import DOMINANT, Catalogue, LayerData
 from cadastre.measures import MEASURES, Fact, Inside, attribute, rounded
 from cadastre.nearest import FARTHEST_M, nearest
 from cadastre.overlay import Shapes
+from cadastre.width import center_widths
 from ground.crs import LONLAT, crs_of, equal_area_crs, to_crs
 
 __all__ = ["CHANGE_FACTS", "FARTHEST_M", "Fact", "FactTable", "Facts", "measure", "measure_crs"]
@@ -28,8 +29,10 @@ __all__ = ["CHANGE_FACTS", "FARTHEST_M", "Fact", "FactTable", "Facts", "measure"
 CHANGE_FACTS = {
     "change_class": "change_class", "change_area_m2": "area_m2", "change_width_m": "width_m",
     "change_probability": "probability", "change_ndvi": "ndvi_change",
+    "change_centre_width_m": "", "change_centre_width_max_m": "",
 }  # fmt: skip
-"""Facts that the change brings along, and its column."""
+"""Facts of the change itself, and the column that it brings along for it; widths along its center line have none."""
+CENTER_WIDTH, WIDEST = "change_centre_width_m", "change_centre_width_max_m"
 CHANGE_DIGITS = {"area_m2": 3, "width_m": 3, "probability": 6, "ndvi_change": 6}
 OUTSIDE = ("distance_m", "nearest")
 """Measures that look beyond the change."""
@@ -107,8 +110,13 @@ def measure(
     columns = {
         fact: _of_change(changes[column], column)
         for fact, column in CHANGE_FACTS.items()
-        if wanted is None or fact in wanted
+        if column and (wanted is None or fact in wanted)
     }
+    if wanted is None or set(wanted) & {CENTER_WIDTH, WIDEST}:
+        widths = center_widths(shapes)
+        for fact, metres in ((CENTER_WIDTH, widths.median_m), (WIDEST, widths.widest_m)):
+            if wanted is None or fact in wanted:
+                columns[fact] = Column([*rounded(metres, 3)], np.full(len(shapes), None, dtype=object))
     for done, (name, layer) in enumerate(catalogue.items()):
         advance("facts", done, len(catalogue))
         asked = [m for m in layer.measures if wanted is None or f"{name}_{m}" in wanted]

