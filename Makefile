@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check serve notebooks train-smoke
+.PHONY: setup demo test test-postgis check serve notebooks train-smoke
 
 setup: .venv/.installed
 
@@ -10,7 +10,7 @@ setup: .venv/.installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tiankan: Python 3.11 or newer is needed; pass it as make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,train,ray,clouds,notebook,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,train,ray,postgis,clouds,notebook,dev]'
 	@touch $@
 
 demo: setup
@@ -18,6 +18,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n auto -m "not real and not network"
+
+# The suite of cases and database again, on a PostGIS started for it: Debian's postgresql and postgresql-15-postgis-3.
+test-postgis: setup
+	$(BIN)/python -m tests.postgis -n auto
 
 check: setup
 	$(BIN)/ruff check .

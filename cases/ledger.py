@@ -15,6 +15,7 @@ from cadastre.facts import Facts
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
+from database.engine import alone
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
@@ -48,6 +49,7 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     """Scenes, pair, changes, judgements and the cases they call for, in one transaction."""
     now = datetime.now(UTC)
     with store.transaction(writes=True) as session:
+        alone(session)
         _scenes(session, entry)
         changes = _changes(session, entry)
         judgements = _judgements(session, entry, now)

@@ -1,4 +1,4 @@
-"""The ledger of changes, judgements, cases and events, behind any SQLAlchemy URL; SQLite by default."""
+"""The ledger of changes, judgements, cases and events, on SQLite or PostGIS."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session, lazyload
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
 from database.engine import open_database, transaction
+from database.geometry import Box as Box
+from database.geometry import meets
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.errors import IllegalMove, NotFound
 
 MOST_A_PAGE = 1000
-Box = tuple[float, float, float, float]
 T = TypeVar("T")
 
 
@@ -67,7 +68,7 @@ class CaseStore:
         A serial is never given twice nor changed: a page repeats nothing and loses nothing, whatever is
         opened or moved meanwhile.
         """
-        query = _filtered(select(CaseRow), wanted)
+        query = _filtered(select(CaseRow), wanted, self.engine.dialect.name)
         with self.transaction() as session:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             ordered = query.where(CaseRow.serial > after).order_by(CaseRow.serial).limit(limit + 1)
@@ -142,14 +143,15 @@ class CaseStore:
 
     def changes(self, *, after: int = 0, limit: int = 1000, bbox: Box | None = None) -> Page[ChangeRecord]:
         """Changes in the order they came, with their latest judgement and case."""
-        found = select(ChangeRow.serial).where(*_meets(bbox))
+        met = meets(ChangeRow, bbox, self.engine.dialect.name)
+        found = select(ChangeRow.serial).where(*met)
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
             .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
             .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
             # A case's own joins are inner ones: they would drop every change that has no case.
             .options(lazyload("*"))
-            .where(*_meets(bbox), ChangeRow.serial > after)
+            .where(*met, ChangeRow.serial > after)
             .order_by(ChangeRow.serial)
             .limit(limit + 1)
         )
@@ -177,7 +179,7 @@ class CaseStore:
             NotFound: there is none of this id.
         """
         with self.transaction() as session:
-            row = session.get(SceneRow, scene_id)
+            row = None if "\0" in scene_id else session.get(SceneRow, scene_id)
             if row is None:
                 raise NotFound(f"no scene has the id {scene_id!r}; GET /scenes lists them")
             return _scene_of(row)
@@ -190,7 +192,8 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
 
 
 def _row_of(session: Session, case_id: str) -> CaseRow:
-    row = session.scalar(select(CaseRow).where(CaseRow.id == case_id))
+    # A null character is no text to PostgreSQL.
+    row = None if "\0" in case_id else session.scalar(select(CaseRow).where(CaseRow.id == case_id))
     if row is None:
         raise NotFound(f"no case has the id {case_id!r}; `tiankan cases list` shows them")
     return row
@@ -203,7 +206,7 @@ def _scene_of(row: SceneRow) -> SceneRecord:
     )  # fmt: skip
 
 
-def _filtered(query: Select[Any], wanted: CaseFilter) -> Select[Any]:
+def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[Any]:
     query = query.join(ChangeRow, CaseRow.change_id == ChangeRow.id)
     query = query.join(JudgementRow, CaseRow.judgement_id == JudgementRow.id)
     if wanted.status is not None:
@@ -220,15 +223,4 @@ def _filtered(query: Select[Any], wanted: CaseFilter) -> Select[Any]:
         query = query.where(ChangeRow.after >= wanted.seen_from)
     if wanted.seen_until is not None:
         query = query.where(ChangeRow.after <= wanted.seen_until)
-    return query.where(*_meets(wanted.bbox))
-
-
-def _meets(bbox: Box | None) -> list[Any]:
-    """Boxes that share a point; a box whose west is greater than its east crosses the antimeridian."""
-    if bbox is None:
-        return []
-    west, south, east, north = bbox
-    across = (ChangeRow.west <= east) & (ChangeRow.east >= west)
-    if west > east:
-        across = (ChangeRow.west <= east) | (ChangeRow.east >= west)
-    return [across, ChangeRow.south <= north, ChangeRow.north >= south]
+    return query.where(*meets(ChangeRow, wanted.bbox, dialect))

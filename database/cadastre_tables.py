@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from database.tables import Base, LonLat
+from database.geometry import LonLat
+from database.tables import Base, Serial
 
 
 class VintageRow(Base):
@@ -14,7 +15,7 @@ class VintageRow(Base):
 
     __tablename__ = "vintage"
     __table_args__ = {"sqlite_autoincrement": True}
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
     """Hash of the layer's name and description, the file and the days: the same import adds nothing twice."""
     layer: Mapped[str] = mapped_column(index=True)
@@ -42,8 +43,8 @@ class FeatureRow(Base):
     """One feature of a vintage, in degrees of WGS 84. Never altered."""
 
     __tablename__ = "feature"
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    vintage: Mapped[int] = mapped_column(ForeignKey("vintage.serial"), index=True)
+    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    vintage: Mapped[int] = mapped_column(Serial, ForeignKey("vintage.serial"), index=True)
     row: Mapped[int]
     """Its place in the file, from 1."""
     number: Mapped[str | None]

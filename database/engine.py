@@ -1,4 +1,4 @@
-"""The database behind any SQLAlchemy URL: opened, its tables made, its faults said in one sentence."""
+"""The database behind a URL, SQLite or PostGIS: opened, its tables at the newest revision, in transactions."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,61 +6,96 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from database.tables import Base
-from ground.errors import BadInput, CannotWrite, one_line
+from database.faults import faults, shown
+from database.geometry import teach_sqlite
+from database.revisions import HEAD, NEW, RECORD_LOCK, WRITE_LOCK, revision_of, upgrade
+from ground.errors import BadInput, one_line
 from ground.files import cannot_write
 
-WRITE_LOCK = "BEGIN IMMEDIATE"
-"""SQLite's own begin: who writes waits for the other from here on, tables included."""
+POSTGRES = "postgresql+psycopg"
+CONNECT_S = 10
+"""Seconds to wait for a server that does not answer."""
 
 
 def open_database(url: str, create: bool) -> Engine:
-    """An engine whose tables are there; a plain path means SQLite. With `create`, folder and tables are made.
+    """An engine whose tables are at the newest revision; a plain path means SQLite.
+
+    With `create`, folder and tables are made, older tables upgraded.
 
     Raises:
-        BadInput: the URL means nothing, the file is no database, or it belongs to another program.
+        BadInput: the URL means nothing; the file is no database; it is another program's, an older Tiankan's
+            (without `create`) or a newer one's.
+        Unreachable: no server answers.
     """
-    engine = _engine(url)
+    engine = engine_of(url)
     if engine.dialect.name == "sqlite":
         _prepare_file(engine, create)
+    name = shown(engine.url)
     with faults(engine):
-        present = set(inspect(engine).get_table_names())
-        if not present and not create:
-            raise BadInput(f"--db: {engine.url} holds no cases yet; fill it with `tiankan run`")
-        if present and not present >= set(Base.metadata.tables):
-            raise BadInput(f"--db: {engine.url} holds tables of another program; give a new file")
+        with engine.connect() as connection:
+            found = revision_of(connection, name)
+        if found == NEW and not create:
+            raise BadInput(f"--db: {name} holds no cases yet; fill it with `tiankan run`")
+        if found != HEAD and not create:
+            raise BadInput(
+                f"--db: {name} was written by an older Tiankan (revision {found}, this one needs {HEAD}); "
+                f"make a backup, then run `./tiankan db upgrade --db {name}`"
+            )
         if engine.dialect.name == "sqlite":
             # Only now that it is ours: the journal mode is written into the file.
             event.listen(engine, "connect", _tune_sqlite)
             engine.dispose()
-        if not present:
-            _make_tables(engine)
+        if found != HEAD:
+            upgrade(engine, name)
     return engine
 
 
-def _make_tables(engine: Engine) -> None:
-    """All tables or none: stopped half-way, they would look like another program's."""
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql(WRITE_LOCK)
-        Base.metadata.create_all(connection)
+def revision(url: str) -> tuple[str, str]:
+    """The revision a database is at (empty where it holds nothing), and the one this code needs.
+
+    Raises:
+        BadInput: there is no database, or not one of ours.
+    """
+    engine = engine_of(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_file(engine, create=False)
+    with faults(engine), engine.connect() as connection:
+        return revision_of(connection, shown(engine.url)), HEAD
 
 
-def _engine(url: str) -> Engine:
-    shown = repr(url)
+def engine_of(url: str) -> Engine:
+    """An engine that has not connected yet.
+
+    Raises:
+        BadInput: the URL means nothing, or a database that is neither SQLite nor PostgreSQL.
+    """
+    name = repr(url)
     try:
         if not url.strip() or "\0" in url:
             raise ValueError("it is empty" if not url.strip() else "it holds a null character")
         parsed = make_url(url) if "://" in url else URL.create("sqlite", database=url)
-        shown = repr(str(parsed))  # without the password
-        return create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername=POSTGRES)
+        name = repr(shown(parsed))  # without the password
+        if parsed.get_backend_name() == "sqlite":
+            engine = create_engine(parsed)
+            event.listen(engine, "connect", teach_sqlite)
+            return engine
+        if parsed.drivername == POSTGRES:
+            wait = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_S}
+            return create_engine(parsed, pool_pre_ping=True, connect_args=wait)
+        raise ValueError(f"{parsed.drivername} is neither sqlite nor postgresql")
+    except ModuleNotFoundError as error:
         raise BadInput(
-            f"--db: {shown} is not a database URL ({one_line(error, 120)}); write sqlite:///cases.db"
+            f"--db: {name} needs {error.name}, which is not installed; pip install 'tiankan[postgis]'"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise BadInput(
+            f"--db: {name} is not a database URL ({one_line(error, 120)}); write sqlite:///cases.db"
         ) from error
 
 
@@ -83,38 +118,24 @@ def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 @contextmanager
-def faults(engine: Engine) -> Iterator[None]:
-    """What the database refuses leaves as one sentence."""
-    try:
-        yield
-    except OperationalError as error:
-        why = one_line(error.orig or error, 160)
-        if "full" in why or "disk I/O" in why:
-            raise CannotWrite(
-                f"{engine.url}: nothing was saved ({why}); free some space, then run again"
-            ) from error
-        if "locked" in why:
-            raise CannotWrite(
-                f"{engine.url}: nothing was saved ({why}: somebody else is writing); run again in a minute"
-            ) from error
-        raise BadInput(
-            f"{engine.url}: the database cannot be used ({why}); check its path, folder and rights"
-        ) from error
-    except IntegrityError as error:
-        why = one_line(error.orig or error, 160)
-        raise CannotWrite(
-            f"{engine.url}: nothing was saved ({why}: somebody else wrote the same just now); run again"
-        ) from error
-    except DatabaseError as error:
-        if "not a database" in str(error.orig):
-            raise BadInput(f"{engine.url}: is not a database ({error.orig}); give a new file") from error
-        raise
-
-
-@contextmanager
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Session]:
-    """All or nothing; what `writes` waits its turn before it reads, so that two cannot clash half-way."""
+    """All or nothing. On SQLite what `writes` waits its turn before it reads, so that two cannot clash half-way.
+
+    What only reads sees one moment of the database, on PostgreSQL as on SQLite.
+    """
+    postgres = engine.dialect.name == "postgresql"
+    if postgres and not writes:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with faults(engine), Session(engine) as session, session.begin():
-        if writes and engine.dialect.name == "sqlite":
+        if writes and not postgres:
             session.execute(text(WRITE_LOCK))
         yield session
+
+
+def alone(session: Session) -> None:
+    """Waits until nobody else adds changes and cases: serials then come into sight in their order, on which pages rest.
+
+    SQLite has one writer anyway; on PostgreSQL those who move cases need not wait.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RECORD_LOCK})

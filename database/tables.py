@@ -1,24 +1,15 @@
-"""Database tables: scenes, pairs, changes, judgements, cases and their events; one model for any SQLAlchemy URL."""
+"""Database tables: scenes, pairs, changes, judgements, cases and their events; one model for SQLite and PostGIS."""
 
 from datetime import UTC, date, datetime
 from typing import Any
 
-import shapely
-from sqlalchemy import (
-    DDL,
-    JSON,
-    DateTime,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    TypeDecorator,
-    event,
-)
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, ForeignKey, Integer, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from database.geometry import LonLat
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts by itself in a column that says INTEGER, which has 64 bits there."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -38,27 +29,10 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class LonLat(TypeDecorator[Any]):
-    """A shapely geometry in degrees of WGS 84, kept as WKB."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
-        """To the database."""
-        del dialect
-        return None if value is None else shapely.to_wkb(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """From the database."""
-        del dialect
-        return None if value is None else shapely.from_wkb(value)
-
-
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON(none_as_null=True), list[Any]: JSON}
 
 
 class SceneRow(Base):
@@ -88,11 +62,11 @@ class PairRow(Base):
 
 
 class ChangeRow(Base):
-    """One polygon of change, with its box for quick search."""
+    """One polygon of change, with its box; found by box through `database.geometry.meets`."""
 
     __tablename__ = "change"
     __table_args__ = {"sqlite_autoincrement": True}
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
     pair_id: Mapped[str] = mapped_column(String(16), index=True)
     before: Mapped[datetime | None]
@@ -104,7 +78,7 @@ class ChangeRow(Base):
     width_m: Mapped[float]
     region: Mapped[str] = mapped_column(default="", index=True)
     geometry: Mapped[Any] = mapped_column(LonLat)
-    west: Mapped[float] = mapped_column(Float, index=True)
+    west: Mapped[float] = mapped_column(Float)
     south: Mapped[float]
     east: Mapped[float]
     north: Mapped[float]
@@ -139,7 +113,7 @@ class CaseRow(Base):
 
     __tablename__ = "enforcement_case"
     __table_args__ = {"sqlite_autoincrement": True}
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(24), unique=True)
     change_id: Mapped[str] = mapped_column(ForeignKey("change.id"), unique=True)
     judgement_id: Mapped[str] = mapped_column(ForeignKey("judgement.id"))
@@ -152,11 +126,11 @@ class CaseRow(Base):
 
 
 class EventRow(Base):
-    """One line of a case's history: added, never changed (the database refuses)."""
+    """One line of a case's history: added, never changed (the database refuses: see the migrations)."""
 
     __tablename__ = "event"
     __table_args__ = {"sqlite_autoincrement": True}
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
     at: Mapped[datetime]
     kind: Mapped[str]
@@ -197,23 +171,3 @@ class JudgingRow(Base):
     layers: Mapped[dict[str, Any]]
     """sha256 of every layer file, or the vintages of the registry."""
     versions: Mapped[dict[str, Any]]
-
-
-Index("change_box", ChangeRow.west, ChangeRow.east, ChangeRow.south, ChangeRow.north)
-
-
-def _refusals(table: str, key: str) -> list[str]:
-    """Triggers against UPDATE, DELETE, and the REPLACE that would do either unseen."""
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{table}: rows are added, never changed'); END"
-    known = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
-    return [
-        f"CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_is_never_replaced BEFORE INSERT ON {table} WHEN {known} {refuse}",
-    ]
-
-
-for _row, _key in ((EventRow, "serial"), (JudgementRow, "id")):
-    for _ddl in _refusals(_row.__tablename__, _key):
-        _refusal = DDL(_ddl)  # type: ignore[no-untyped-call]
-        event.listen(_row.__table__, "after_create", _refusal.execute_if(dialect="sqlite"))

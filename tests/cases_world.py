@@ -4,6 +4,7 @@ The grid is CGCS2000 / 3-degree Gauss-Krueger CM 114E (EPSG:4547) on its central
 a ground meter: at 1 km from the meridian the scale is 1 + 1.2e-8, so a hectare is true to 0.0003 m².
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from cases.store import CaseStore, open_store
 from cases.workflow import load_workflow
 from detection import changes as change_frame
 from ground.crs import LONLAT, to_crs
+from tests import postgis
 
 GRID = CRS.from_epsg(4547)
 EAST, NORTH = 500_000.0, 4_200_000.0
@@ -152,5 +154,11 @@ def put(store: CaseStore, changes: gpd.GeoDataFrame, **more: Any) -> Added:
 
 
 def new_store(folder: Path) -> CaseStore:
-    """An empty store in a folder."""
-    return open_store(f"sqlite:///{folder / 'cases.db'}")
+    """An empty store: a file in a folder, or where TIANKAN_TEST_DB names a PostGIS, a database there."""
+    return open_store(new_url(folder))
+
+
+def new_url(folder: Path) -> str:
+    """The URL of a database for one test alone."""
+    server = os.environ.get("TIANKAN_TEST_DB")
+    return postgis.new_database(server) if server else f"sqlite:///{folder / 'cases.db'}"

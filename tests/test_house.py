@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "demo": {"ground", "imagery", "detection", "pipeline"},
     "model_verbs": {"ground", "terminal", "imagery", "models", "detection"},
     "case_verbs": {"ground", "settings", "terminal", "cases"},
+    "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "pipeline"},
     "cli": {
         "ground",
@@ -32,6 +33,7 @@ MAY_IMPORT = {
         "terminal",
         "model_verbs",
         "case_verbs",
+        "db_verbs",
         "detect_verbs",
         "imagery",
         "api",
