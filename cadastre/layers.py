@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -28,6 +28,7 @@ ATTRIBUTE = "attribute_"
 DOMINANT = "dominant_"
 """Before the name of an attribute: its text on the feature that covers most."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
+SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -43,6 +44,8 @@ class Layer(Strict):
     """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
     measures: list[str]
     kind: Literal["register", "map"] = "register"
+    axes: Literal["xy", "yx"] = "xy"
+    """The order of a file's coordinates; ours is always x, y: easting or longitude first."""
     crs: str | None = None
     encoding: str | None = None
     table: str | None = None
@@ -127,14 +130,9 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
     """
     path = folder / layer.path
     raw = _read_file(path, layer)
-    source = _crs_of_layer(raw, layer, path)
+    source = crs_of_layer(raw.crs, layer, path)
     geometries, repaired = _checked(raw, layer, path)
-    columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
-    columns |= {
-        f"{ATTRIBUTE}{ours}": _column(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
-    }
-    for name in OUR_COLUMNS:
-        columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
+    columns = columns_of(raw, layer, path)
     # Our own definition of the CRS is exact in x and y; geopandas would transform by ballpark.
     moved = to_crs(geometries, source, crs, str(path))
     frame = gpd.GeoDataFrame(columns, geometry=list(moved), crs=crs, index=pd.RangeIndex(len(raw)))
@@ -151,7 +149,7 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
     try:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
             return gpd.read_parquet(path)
-        table = _table(path, layer)
+        table = table_of(path, layer)
         read_as = RAW if is_shapefile else encoding
         frame = pyogrio.read_dataframe(path, layer=table, encoding=read_as, on_invalid="ignore")
         if is_shapefile and encoding:
@@ -171,7 +169,7 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
     return frame
 
 
-def _table(path: Path, layer: Layer) -> str:
+def table_of(path: Path, layer: Layer) -> str:
     """The table to read: the one that layers.toml names, or the only one there is."""
     found = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
     # Styles and the like have no geometry and are no layers, unless there is nothing else.
@@ -187,19 +185,39 @@ def _table(path: Path, layer: Layer) -> str:
     return layer.table or tables[0]
 
 
-def _crs_of_layer(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> CRS:
+def crs_of_layer(said: Any, layer: Layer, path: Path) -> CRS:
+    """The CRS that layers.toml names, else what the file says."""
     if layer.crs:
         return crs_of(layer.crs, f"layers.toml: {path.name}: crs")
-    if raw.crs is None:
+    if said is None:
         raise BadInput(
             f'{path}: has no coordinate system; set `crs = "EPSG:4490"` (the true one) in layers.toml'
         )
-    return crs_of(raw.crs, str(path))
+    return crs_of(said, str(path))
+
+
+def in_order(shapes: Any, layer: Layer) -> np.ndarray:
+    """Two dimensions, x before y."""
+    flat: np.ndarray = shapely.force_2d(shapes)
+    if layer.axes == "yx":
+        flat = shapely.transform(flat, lambda xy: xy[:, ::-1])
+    return flat
+
+
+def columns_of(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> dict[str, pd.Series]:
+    """Our columns and the layer's attributes, out of theirs."""
+    columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
+    columns |= {
+        f"{ATTRIBUTE}{ours}": _column(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
+    }
+    for name in OUR_COLUMNS:
+        columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
+    return columns
 
 
 def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarray, int]:
     """The geometries in two dimensions; invalid ones repaired if the layer allows, else an error."""
-    shapes = shapely.force_2d(raw.geometry.to_numpy())
+    shapes = in_order(raw.geometry.to_numpy(), layer)
     bad = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~shapely.is_valid(shapes)
     if not bad.any():
         return shapes, 0
@@ -237,10 +255,15 @@ def _column(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd
 
 
 def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> shapely.Geometry | None:
-    if layer.coverage == EVERYWHERE:
-        return None
     if layer.coverage == BOUNDS:
         return shapely.box(*frame.total_bounds) if len(frame) else shapely.Polygon()
+    return coverage_of(layer, folder, crs)
+
+
+def coverage_of(layer: Layer, folder: Path, crs: CRS) -> shapely.Geometry | None:
+    """Where a layer is complete, from a file of polygons; None for everywhere and for its own bounds."""
+    if layer.coverage in (EVERYWHERE, BOUNDS):
+        return None
     path = folder / layer.coverage
     mend = f"mend `coverage` of {layer.title!r}: {EVERYWHERE}, {BOUNDS} or the path of a file of polygons"
     if not path.exists():
@@ -250,3 +273,11 @@ def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> 
     if not covers.is_empty and shapely.get_dimensions(covers) < 2:
         raise BadInput(f"{path}: holds no polygon; {mend}")
     return covers
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, with those that make a Shapefile whole, or all in a geodatabase; none for what is no path."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    parts = [path, *(path.with_suffix(suffix) for suffix in SHAPEFILE_PARTS if path.suffix.lower() == ".shp")]
+    return [file for file in parts if file.is_file()]

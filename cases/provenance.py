@@ -5,12 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cadastre.layers import Catalogue
+from cadastre.layers import Catalogue, files_of
 from ground.errors import BadInput, one_line
 from ground.files import sha256
 
 RUN_JSON = "run.json"
-SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 
 def pair_rows(changes: Path, pairs: set[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -55,12 +54,6 @@ def layer_hashes(layers: Path, catalogue: Catalogue) -> dict[str, str]:
     hashes = {layers.name: sha256(layers)}
     for layer in catalogue.values():
         for named in (layer.path, layer.coverage):
-            for file in _files(layers.parent / named):
+            for file in files_of(layers.parent / named):
                 hashes[(Path(named).parent / file.name).as_posix()] = sha256(file)
     return hashes
-
-
-def _files(path: Path) -> list[Path]:
-    """The file, with those that make a Shapefile whole; none for a coverage that is no path."""
-    parts = [path, *(path.with_suffix(suffix) for suffix in SHAPEFILE_PARTS if path.suffix.lower() == ".shp")]
-    return [file for file in parts if file.is_file()]

@@ -10,6 +10,8 @@ down_revision = "0001"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 ADDED_ONLY = ("event", "judgement", "vintage", "feature", "rulebook", "judging")
+CLOSED = {"vintage": "WHEN OLD.features >= 0"}
+"""A vintage counts its features when all of them are in; until then, in its own transaction, they are -1."""
 BOX = ("west", "east", "south", "north")
 
 
@@ -82,7 +84,8 @@ def _sqlite() -> None:
     for table, names in keys.items():
         refuse = f"BEGIN SELECT RAISE(ABORT, '{table}: rows are added, never changed'); END"
         known = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})" for key in names)
-        op.execute(f"CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table} {refuse}")
+        update = f"BEFORE UPDATE ON {table} {CLOSED.get(table, '')}"
+        op.execute(f"CREATE TRIGGER {table}_is_never_updated {update} {refuse}")
         op.execute(f"CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table} {refuse}")
         op.execute(f"CREATE TRIGGER {table}_is_never_replaced BEFORE INSERT ON {table} WHEN {known} {refuse}")
     edges = ", ".join(BOX)
@@ -112,7 +115,14 @@ def _postgres() -> None:
         "USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
     for table in ADDED_ONLY:
+        when = CLOSED.get(table)
+        events = "DELETE OR TRUNCATE" if when else "UPDATE OR DELETE OR TRUNCATE"
         op.execute(
-            f"CREATE TRIGGER {table}_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            f"CREATE TRIGGER {table}_is_never_changed BEFORE {events} ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION tiankan_refuse()"
         )
+        if when:
+            op.execute(
+                f"CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table} "
+                f"FOR EACH ROW {when.replace('WHEN ', 'WHEN (')}) EXECUTE FUNCTION tiankan_refuse()"
+            )

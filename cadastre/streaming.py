@@ -1,0 +1,100 @@
+"""A layer's file read a few tens of thousands of features at a time: as much memory for ten gigabytes as for one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pyarrow
+import pyarrow.parquet
+import pyogrio
+import shapely
+
+from cadastre.encoding import RAW, dbf_encoding, in_letters
+from cadastre.layers import Layer, table_of
+from ground.errors import BadInput, one_line
+
+CHUNK = 50_000
+GEO = b"geo"
+PARQUET = {".parquet", ".geoparquet"}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file being read: its CRS as the file says (None: it says none), features in all, and frames without CRS."""
+
+    crs: Any
+    total: int
+    frames: Iterator[gpd.GeoDataFrame]
+
+
+@contextmanager
+def streamed(path: Path, layer: Layer, chunk: int = CHUNK) -> Iterator[Stream]:
+    """A layer's file, its text decoded.
+
+    Raises:
+        BadInput: it cannot be read, holds no geometry, or its text is of another encoding.
+    """
+    if not path.exists() or (path.is_dir() and path.suffix.lower() != ".gdb"):
+        raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
+    encoding = layer.encoding or (dbf_encoding(path) if path.suffix.lower() == ".shp" else None)
+    try:
+        with (
+            _parquet(path, chunk)
+            if path.suffix.lower() in PARQUET
+            else _ogr(path, layer, encoding, chunk) as it
+        ):
+            yield it
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
+        ) from error
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyarrow.ArrowException) as error:
+        raise BadInput(
+            f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
+        ) from error
+
+
+@contextmanager
+def _ogr(path: Path, layer: Layer, encoding: str | None, chunk: int) -> Iterator[Stream]:
+    table = table_of(path, layer)
+    is_shapefile = path.suffix.lower() == ".shp"
+    total = int(pyogrio.read_info(path, layer=table, force_feature_count=True)["features"])
+    opened = pyogrio.open_arrow(
+        path, layer=table, encoding=RAW if is_shapefile else encoding, batch_size=chunk, use_pyarrow=True
+    )
+    with opened as (meta, reader):
+        if meta["geometry_type"] is None:
+            raise BadInput(f"{path}: holds no geometry; give a layer of polygons, lines or points")
+        column = meta["geometry_name"] or "wkb_geometry"
+        wanted = {*layer.columns.values(), *layer.attributes.values()}
+
+        def frames() -> Iterator[gpd.GeoDataFrame]:
+            for batch in reader:
+                frame = _frame(batch, column)
+                yield in_letters(frame, encoding, wanted) if is_shapefile and encoding else frame
+
+        yield Stream(meta["crs"], total, frames())
+
+
+@contextmanager
+def _parquet(path: Path, chunk: int) -> Iterator[Stream]:
+    import json
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        said = json.loads((file.schema_arrow.metadata or {}).get(GEO, b"{}"))
+        column = said.get("primary_column")
+        if column is None or said["columns"][column].get("encoding") != "WKB":
+            raise BadInput(f"{path}: is no GeoParquet with geometries as WKB; export it again")
+        # GeoParquet that names no CRS means longitude and latitude of WGS 84.
+        crs = said["columns"][column].get("crs", "OGC:CRS84")
+        frames = (_frame(batch, column) for batch in file.iter_batches(chunk))
+        yield Stream(crs, file.metadata.num_rows, frames)
+
+
+def _frame(batch: Any, column: str) -> gpd.GeoDataFrame:
+    shapes = shapely.from_wkb(batch.column(column).to_numpy(zero_copy_only=False), on_invalid="ignore")
+    rest = batch.drop_columns([column]).to_pandas(date_as_object=True)
+    return gpd.GeoDataFrame(rest, geometry=shapes)
