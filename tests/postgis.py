@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ KEPT = 3
 SETTINGS = {
     "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300",
     "shared_buffers": "256MB", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
-    "max_wal_size": "4GB", "log_min_messages": "fatal",
+    "max_wal_size": "4GB", "log_min_messages": "panic",
 }  # fmt: skip
 """Nothing here needs to outlive a power cut."""
 
@@ -89,8 +90,8 @@ def cluster() -> Iterator[str]:
         try:
             yield _prepare(port, *words, server)
         finally:
-            # SIGINT: end now, in order.
-            server.send_signal(2)
+            # Its word for: end now, in order.
+            server.send_signal(signal.SIGINT)
             server.wait(30)
 
 
@@ -123,6 +124,8 @@ def _prepare(port: int, root_word: str, word: str, server: "subprocess.Popen[byt
 
 def main(given: list[str]) -> int:
     """pytest with these arguments, over every test that asks for a store."""
+    # Asked to end, end the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     stores = [
         str(p)
         for p in sorted(ROOT.glob("tests/test_*.py"))
