@@ -36,17 +36,13 @@ _made: list[str] = []
 def new_database(server: str) -> str:
     """The URL of a new database with tables and PostGIS; those of earlier tests are dropped."""
     name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-    with psycopg.connect(_conninfo(server, "postgres"), autocommit=True) as connection:
+    plain = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         _made.append(name)
         while len(_made) > KEPT:
             connection.execute(f"DROP DATABASE {_made.pop(0)} WITH (FORCE)")
     return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-def _conninfo(server: str, database: str) -> str:
-    plain = make_url(server).set(drivername="postgresql", database=database)
-    return plain.render_as_string(hide_password=False)
 
 
 def programs() -> Path:
@@ -63,7 +59,7 @@ def programs() -> Path:
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """A PostGIS for as long as the block runs: the URL of its template database, as a user who is no superuser."""
+    """A PostGIS for as long as the block runs: its URL, for a user who is no superuser."""
     folder = programs()
     # PostgreSQL refuses to be root.
     user = "postgres" if os.geteuid() == 0 else None
@@ -119,7 +115,7 @@ def _prepare(port: int, root_word: str, word: str, server: "subprocess.Popen[byt
     url = f"postgresql+psycopg://{OWNER}:{word}@127.0.0.1:{port}/{TEMPLATE}"
     # Nobody may be in a database that is copied.
     open_database(url, create=True).dispose()
-    return url
+    return url.replace(TEMPLATE, "postgres")
 
 
 def main(given: list[str]) -> int:
