@@ -32,7 +32,9 @@ def cadastre_import(
     valid_from: Annotated[
         str | None, typer.Option("--valid-from", help="The day whose state a map shows.")
     ] = None,
-    more: Annotated[bool, typer.Option("--more", help="Entries beside those known, no new whole list.")] = False,
+    more: Annotated[
+        bool, typer.Option("--more", help="Entries beside those known, no new whole list.")
+    ] = False,
     repair: Repair = False,
     far: Annotated[bool, typer.Option("--far", help="It may lie away from the other layers.")] = False,
     json: Json = False,
@@ -101,7 +103,9 @@ def cadastre_show(vintage: str, db: Db = None, json: Json = False) -> None:
     if json:
         terminal.print_json(whole)
         return
-    terminal.show([{"what": key, "value": value} for key, value in whole.items()], f"Vintage {vintage}", False)
+    terminal.show(
+        [{"what": key, "value": value} for key, value in whole.items()], f"Vintage {vintage}", False
+    )
 
 
 def _chosen(path: Path, names: list[str] | None) -> dict[str, Any]:
@@ -136,5 +140,6 @@ def _row(vintage: Any) -> dict[str, Any]:
         "vintage": vintage.id, "layer": vintage.layer, "kind": vintage.kind,
         "valid_from": vintage.valid_from.isoformat() if vintage.valid_from else None,
         "known_from": vintage.known_from.isoformat(timespec="seconds"), "features": vintage.features,
-        "complete": vintage.description["coverage"], "source": vintage.source, "faults": _counts(vintage.report)["faults"],
+        "complete": vintage.description["coverage"], "source": vintage.source,
+        "faults": _counts(vintage.report)["faults"],
     }  # fmt: skip

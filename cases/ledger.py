@@ -1,26 +1,37 @@
 """One run written into the store, all or nothing; writing it again adds nothing twice."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import select, update
+import shapely
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
+from database import bulk
 from database.engine import alone
-from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
+from database.tables import (
+    CaseRow,
+    ChangeRow,
+    EventRow,
+    JudgementRow,
+    JudgingRow,
+    PairRow,
+    RulebookRow,
+    SceneRow,
+)
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
 
-IN_ONE_QUERY = 500
+Ids = dict[str, str]
+"""The id of the judgement of each change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,12 @@ class Entry:
     layers: dict[str, str]
     scenes: list[dict[str, Any]]
     pair: dict[str, Any]
+    judging: dict[str, Any] | None = None
+    """A JudgingRow as dict: what new judgements will say they came from."""
+    rulebooks: list[dict[str, Any]] = field(default_factory=list)
+    """RulebookRows as dicts; those that are kept already stay as they are."""
+    land: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The area ledger of a change, for its new judgement."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +63,26 @@ class Added:
 
 
 def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
-    """Scenes, pair, changes, judgements and the cases they call for, in one transaction."""
+    """Scenes, pair, rulebooks, judging, changes, judgements and the cases they call for, in one transaction."""
     now = datetime.now(UTC)
+    ids = {
+        change: judgement_id(change, said, entry.facts[change]) for change, said in entry.judgements.items()
+    }
     with store.transaction(writes=True) as session:
         alone(session)
         _scenes(session, entry)
-        changes = _changes(session, entry)
-        judgements = _judgements(session, entry, now)
-        cases = _cases(session, entry, workflow, now)
+        _add_new(session, RulebookRow, entry.rulebooks)
+        _add_new(session, JudgingRow, [entry.judging] if entry.judging else [])
+        changes = _changes(session, entry, ids)
+        judgements = _judgements(session, entry, ids, now)
+        cases = _cases(session, entry, ids, workflow, now)
     return Added(changes, judgements, cases)
+
+
+def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:
+    """Same change, same facts, same rulebook: same judgement."""
+    shown = repr(sorted(facts.values.items())) + repr(sorted(facts.why.items()))
+    return short_hash("judgement", change_id, judgement.rulebook, judgement.verdict, judgement.rule_id, shown)
 
 
 def _scenes(session: Session, entry: Entry) -> None:
@@ -63,44 +91,43 @@ def _scenes(session: Session, entry: Entry) -> None:
     session.flush()
     if entry.pair:
         session.merge(PairRow(**entry.pair))
+        session.flush()
 
 
-def _known(session: Session, column: Any, ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), IN_ONE_QUERY):
-        found |= set(session.scalars(select(column).where(column.in_(ids[start : start + IN_ONE_QUERY]))))
-    return found
+def _add_new(session: Session, row: type[RulebookRow | JudgingRow], rows: list[dict[str, Any]]) -> None:
+    known = set(session.scalars(select(row.id).where(bulk.among(session, row.id, [r["id"] for r in rows]))))
+    bulk.add(session, row, [each for each in rows if each["id"] not in known])
 
 
-def _changes(session: Session, entry: Entry) -> int:
+def _changes(session: Session, entry: Entry, ids: Ids) -> int:
+    """Adds the new; of those that are known the outline is the id's, but dates, class, region may be better known."""
     frame = entry.changes
-    known = _known(session, ChangeRow.id, frame["change_id"].tolist())
+    columns = [getattr(ChangeRow, name) for name in ("id", *SAID, "region", "judgement_id")]
+    wanted = bulk.among(session, ChangeRow.id, frame["change_id"].tolist())
+    known = {row.id: row for row in session.execute(select(*columns).where(wanted))}
     lonlat = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), LONLAT, "changes")
-    rows = []
-    for row, geometry in zip(frame.itertuples(), lonlat, strict=True):
-        if row.change_id in known:
-            # The outline is the id's; what was said of it since, dates and class, may be better known.
-            session.execute(update(ChangeRow).where(ChangeRow.id == row.change_id).values(**_said_of(row)))
-            continue
-        west, south, east, north = geometry.bounds
-        rows.append(
-            ChangeRow(
-                id=row.change_id,
-                pair_id=row.pair_id,
-                **_said_of(row),
-                area_m2=float(row.area_m2),
-                width_m=float(row.width_m),
-                region=entry.regions.get(row.change_id, ""),
-                geometry=geometry,
-                west=west,
-                south=south,
-                east=east,
-                north=north,
+    boxes = shapely.bounds(lonlat).tolist()
+    added, altered = [], []
+    for row, geometry, box in zip(frame.itertuples(), lonlat, boxes, strict=True):
+        change, was = row.change_id, known.get(row.change_id)
+        region = entry.regions.get(change) or (was.region if was else "")
+        latest = ids.get(change) or (was.judgement_id if was else None)
+        said = {"id": change} | _said_of(row) | {"region": region, "judgement_id": latest}
+        if was is None:
+            west, south, east, north = box
+            added.append(
+                said
+                | {"pair_id": row.pair_id, "area_m2": float(row.area_m2), "width_m": float(row.width_m)}
+                | {"geometry": geometry, "west": west, "south": south, "east": east, "north": north}
             )
-        )
-    session.add_all(rows)
-    session.flush()
-    return len(rows)
+        elif said != was._asdict():
+            altered.append(said)
+    bulk.add(session, ChangeRow, added)
+    bulk.alter(session, ChangeRow, "id", altered)
+    return len(added)
+
+
+SAID = ("before", "after", "change_class", "probability", "ndvi_change")
 
 
 def _said_of(row: Any) -> dict[str, Any]:
@@ -121,84 +148,68 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:
-    """Same change, same facts, same rulebook: same judgement."""
-    shown = repr(sorted(facts.values.items())) + repr(sorted(facts.why.items()))
-    return short_hash("judgement", change_id, judgement.rulebook, judgement.verdict, judgement.rule_id, shown)
-
-
-def _judgements(session: Session, entry: Entry, now: datetime) -> int:
-    ids = {
-        change: judgement_id(change, judgement, entry.facts[change])
-        for change, judgement in entry.judgements.items()
-    }
-    known = _known(session, JudgementRow.id, list(ids.values()))
-    for change, judgement in entry.judgements.items():
-        if ids[change] in known:
-            continue
-        session.add(
-            JudgementRow(
-                id=ids[change],
-                change_id=change,
-                judged=now,
-                verdict=str(judgement.verdict),
-                rule_id=judgement.rule_id,
-                basis=judgement.basis,
-                rulebook=judgement.rulebook,
-                facts=dict(entry.facts[change].values),
-                seen=judgement.seen,
-                missing=judgement.missing,
-                proof=judgement.proof,
-                layers=entry.layers,
-                land=None,
-                judging_id=None,
-            )
-        )
-    session.flush()
-    for start in range(0, len(ids), IN_ONE_QUERY):
-        part = list(ids)[start : start + IN_ONE_QUERY]
-        for row in session.scalars(select(ChangeRow).where(ChangeRow.id.in_(part))):
-            row.judgement_id = ids[row.id]
-            row.region = entry.regions.get(row.id) or row.region
-    session.flush()
-    return len(ids) - len(known)
-
-
-def _cases(session: Session, entry: Entry, workflow: Workflow, now: datetime) -> int:
-    """Opens what needs a person; where a case is open and the judgement is new, its history says so."""
-    ids = entry.changes["change_id"].tolist()
-    opened: dict[str, CaseRow] = {}
-    for start in range(0, len(ids), IN_ONE_QUERY):
-        part = ids[start : start + IN_ONE_QUERY]
-        opened |= {
-            r.change_id: r for r in session.scalars(select(CaseRow).where(CaseRow.change_id.in_(part)))
+def _judgements(session: Session, entry: Entry, ids: Ids, now: datetime) -> int:
+    kept = select(JudgementRow.id).where(bulk.among(session, JudgementRow.id, ids.values()))
+    known = set(session.scalars(kept))
+    added = [
+        {
+            "id": ids[change],
+            "change_id": change,
+            "judged": now,
+            "verdict": str(judgement.verdict),
+            "rule_id": judgement.rule_id,
+            "basis": judgement.basis,
+            "rulebook": judgement.rulebook,
+            "facts": entry.facts[change].values,
+            "seen": judgement.seen,
+            "missing": judgement.missing,
+            "proof": judgement.proof,
+            "layers": entry.layers,
+            "land": entry.land.get(change),
+            "judging_id": entry.judging["id"] if entry.judging else None,
         }
-    counts: Counter[str] = Counter()
-    for change in ids:
-        judgement = entry.judgements[change]
-        current = judgement_id(change, judgement, entry.facts[change])
+        for change, judgement in entry.judgements.items()
+        if ids[change] not in known
+    ]
+    bulk.add(session, JudgementRow, added)
+    return len(added)
+
+
+def _cases(session: Session, entry: Entry, ids: Ids, workflow: Workflow, now: datetime) -> int:
+    """Opens what needs a person; where a case is open and the judgement is new, its history says so."""
+    changes = entry.changes["change_id"].tolist()
+    columns = (CaseRow.id, CaseRow.change_id, CaseRow.status, CaseRow.judgement_id)
+    wanted = select(*columns).where(bulk.among(session, CaseRow.change_id, changes)).with_for_update()
+    opened = {row.change_id: row for row in session.execute(wanted)}
+    added, altered, events = [], [], []
+    for change in changes:
+        judgement, current = entry.judgements[change], ids[change]
+        said = f"{judgement.verdict} by rule {judgement.rule_id}"
         if change in opened:
             case = opened[change]
             if case.judgement_id != current:
-                case.judgement_id = current
-                said = f"judged again: {judgement.verdict} by rule {judgement.rule_id}"
-                session.add(_machine_event(case.id, "judged", case.status, case.status, said, now))
+                altered.append({"id": case.id, "judgement_id": current})
+                status = case.status
+                events.append(_machine_event(case.id, "judged", status, status, f"judged again: {said}", now))
         elif judgement.needs_a_person:
             case_id, status = f"case-{change}", workflow.start[judgement.verdict]
-            session.add(
-                CaseRow(
-                    id=case_id, change_id=change, judgement_id=current, status=status, opened=now, held={}, version=1
-                )
+            added.append(
+                {
+                    "id": case_id, "change_id": change, "judgement_id": current, "status": status, "opened": now,
+                    "held": {}, "version": 1,
+                }
             )  # fmt: skip
-            session.flush()
-            said = f"opened: {judgement.verdict} by rule {judgement.rule_id}"
-            session.add(_machine_event(case_id, "opened", "", status, said, now))
-            counts["opened"] += 1
-    return counts["opened"]
+            events.append(_machine_event(case_id, "opened", "", status, f"opened: {said}", now))
+    bulk.add(session, CaseRow, added)
+    bulk.alter(session, CaseRow, "id", altered)
+    bulk.add(session, EventRow, events)
+    return len(added)
 
 
-def _machine_event(case_id: str, kind: str, origin: str, status: str, said: str, at: datetime) -> EventRow:
-    return EventRow(
-        case_id=case_id, at=at, kind=kind, actor=MACHINE, role=MACHINE_ROLE,
-        from_status=origin, to_status=status, reason=said, evidence={},
-    )  # fmt: skip
+def _machine_event(
+    case_id: str, kind: str, origin: str, status: str, said: str, at: datetime
+) -> dict[str, Any]:
+    return {
+        "case_id": case_id, "at": at, "kind": kind, "actor": MACHINE, "role": MACHINE_ROLE,
+        "from_status": origin, "to_status": status, "reason": said, "evidence": {},
+    }  # fmt: skip

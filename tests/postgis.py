@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ KEPT = 3
 SETTINGS = {
     "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300",
     "shared_buffers": "256MB", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
-    "max_wal_size": "4GB", "log_min_messages": "fatal",
+    "max_wal_size": "4GB", "log_min_messages": "panic",
 }  # fmt: skip
 """Nothing here needs to outlive a power cut."""
 
@@ -35,17 +36,13 @@ _made: list[str] = []
 def new_database(server: str) -> str:
     """The URL of a new database with tables and PostGIS; those of earlier tests are dropped."""
     name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-    with psycopg.connect(_conninfo(server, "postgres"), autocommit=True) as connection:
+    plain = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         _made.append(name)
         while len(_made) > KEPT:
             connection.execute(f"DROP DATABASE {_made.pop(0)} WITH (FORCE)")
     return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-def _conninfo(server: str, database: str) -> str:
-    plain = make_url(server).set(drivername="postgresql", database=database)
-    return plain.render_as_string(hide_password=False)
 
 
 def programs() -> Path:
@@ -62,7 +59,7 @@ def programs() -> Path:
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """A PostGIS for as long as the block runs: the URL of its template database, as a user who is no superuser."""
+    """A PostGIS for as long as the block runs: its URL, for a user who is no superuser."""
     folder = programs()
     # PostgreSQL refuses to be root.
     user = "postgres" if os.geteuid() == 0 else None
@@ -89,8 +86,8 @@ def cluster() -> Iterator[str]:
         try:
             yield _prepare(port, *words, server)
         finally:
-            # SIGINT: end now, in order.
-            server.send_signal(2)
+            # Its word for: end now, in order.
+            server.send_signal(signal.SIGINT)
             server.wait(30)
 
 
@@ -118,11 +115,13 @@ def _prepare(port: int, root_word: str, word: str, server: "subprocess.Popen[byt
     url = f"postgresql+psycopg://{OWNER}:{word}@127.0.0.1:{port}/{TEMPLATE}"
     # Nobody may be in a database that is copied.
     open_database(url, create=True).dispose()
-    return url
+    return url.replace(TEMPLATE, "postgres")
 
 
 def main(given: list[str]) -> int:
     """pytest with these arguments, over every test that asks for a store."""
+    # Asked to end, end the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     stores = [
         str(p)
         for p in sorted(ROOT.glob("tests/test_*.py"))

@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "demo": {"ground", "imagery", "detection", "pipeline"},
     "model_verbs": {"ground", "terminal", "imagery", "models", "detection"},
     "case_verbs": {"ground", "settings", "terminal", "cases"},
+    "cadastre_verbs": {"ground", "settings", "terminal", "database", "cadastre"},
+    "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "pipeline"},
     "cli": {
@@ -33,6 +35,8 @@ MAY_IMPORT = {
         "terminal",
         "model_verbs",
         "case_verbs",
+        "cadastre_verbs",
+        "replay_verb",
         "db_verbs",
         "detect_verbs",
         "imagery",
