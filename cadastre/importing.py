@@ -225,7 +225,7 @@ def _chunks(source: _Source, repair: bool, report: Report) -> Iterator[_Chunk]:
         report.add(
             "dates_reversed", rows[(begins.notna() & ends.notna() & (ends < begins)).to_numpy(dtype=bool)]
         )
-        report.remember(checked.shapes[keep], columns["number"])
+        report.remember(checked.shapes[keep], columns["number"], rows)
         look_over(lonlat, rows, report)
         report.kept += len(rows)
         yield _Chunk(columns, lonlat, checked.original[keep], rows)

@@ -37,6 +37,7 @@ class Report:
     faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     _shapes: list[NDArray[np.uint64]] = field(default_factory=list)
     _numbers: list[NDArray[np.uint64]] = field(default_factory=list)
+    _rows: list[NDArray[np.int_]] = field(default_factory=list)
 
     def add(self, fault: str, rows: Sequence[int] | NDArray[Any]) -> None:
         """Rows of the file, from 1, that have a fault."""
@@ -49,8 +50,9 @@ class Report:
         """As plain data."""
         return {"read": self.read, "kept": self.kept, "faults": self.faults}
 
-    def remember(self, shapes: NDArray[np.object_], numbers: pd.Series) -> None:
+    def remember(self, shapes: NDArray[np.object_], numbers: pd.Series, rows: NDArray[np.int_]) -> None:
         """Fingerprints by which `finish` finds what stands twice, eight bytes each."""
+        self._rows.append(rows)
         wkb = pd.Series(shapely.to_wkb(shapely.normalize(shapes)))
         named = numbers.reset_index(drop=True)
         both = pd.util.hash_pandas_object(wkb, index=False) ^ pd.util.hash_pandas_object(named, index=False)
@@ -62,12 +64,14 @@ class Report:
     def finish(self) -> None:
         """Counts what stands twice in the whole file."""
         for fault, parts in (("duplicate", self._shapes), ("number_twice", self._numbers)):
-            hashes = np.concatenate(parts) if parts else np.array([], dtype=np.uint64)
+            if not parts:
+                return
+            hashes, rows = np.concatenate(parts), np.concatenate(self._rows)
             _, first, inverse, count = np.unique(
                 hashes, return_index=True, return_inverse=True, return_counts=True
             )
             again = (count[inverse] > 1) & (first[inverse] != np.arange(len(hashes))) & (hashes != 0)
-            self.add(fault, np.flatnonzero(again) + 1)
+            self.add(fault, rows[again])
 
 
 @dataclass(frozen=True)

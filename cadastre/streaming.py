@@ -1,5 +1,6 @@
 """A layer's file read a few tens of thousands of features at a time: as much memory for ten gigabytes as for one."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Stream:
 
 
 @contextmanager
-def streamed(path: Path, layer: Layer, chunk: int = CHUNK) -> Iterator[Stream]:
+def streamed(path: Path, layer: Layer) -> Iterator[Stream]:
     """A layer's file, its text decoded.
 
     Raises:
@@ -41,11 +42,7 @@ def streamed(path: Path, layer: Layer, chunk: int = CHUNK) -> Iterator[Stream]:
         raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
     encoding = layer.encoding or (dbf_encoding(path) if path.suffix.lower() == ".shp" else None)
     try:
-        with (
-            _parquet(path, chunk)
-            if path.suffix.lower() in PARQUET
-            else _ogr(path, layer, encoding, chunk) as it
-        ):
+        with _parquet(path) if path.suffix.lower() in PARQUET else _ogr(path, layer, encoding) as it:
             yield it
     except UnicodeDecodeError as error:
         raise BadInput(
@@ -58,12 +55,12 @@ def streamed(path: Path, layer: Layer, chunk: int = CHUNK) -> Iterator[Stream]:
 
 
 @contextmanager
-def _ogr(path: Path, layer: Layer, encoding: str | None, chunk: int) -> Iterator[Stream]:
+def _ogr(path: Path, layer: Layer, encoding: str | None) -> Iterator[Stream]:
     table = table_of(path, layer)
     is_shapefile = path.suffix.lower() == ".shp"
     total = int(pyogrio.read_info(path, layer=table, force_feature_count=True)["features"])
     opened = pyogrio.open_arrow(
-        path, layer=table, encoding=RAW if is_shapefile else encoding, batch_size=chunk, use_pyarrow=True
+        path, layer=table, encoding=RAW if is_shapefile else encoding, batch_size=CHUNK, use_pyarrow=True
     )
     with opened as (meta, reader):
         if meta["geometry_type"] is None:
@@ -80,9 +77,7 @@ def _ogr(path: Path, layer: Layer, encoding: str | None, chunk: int) -> Iterator
 
 
 @contextmanager
-def _parquet(path: Path, chunk: int) -> Iterator[Stream]:
-    import json
-
+def _parquet(path: Path) -> Iterator[Stream]:
     with pyarrow.parquet.ParquetFile(path) as file:
         said = json.loads((file.schema_arrow.metadata or {}).get(GEO, b"{}"))
         column = said.get("primary_column")
@@ -90,7 +85,7 @@ def _parquet(path: Path, chunk: int) -> Iterator[Stream]:
             raise BadInput(f"{path}: is no GeoParquet with geometries as WKB; export it again")
         # GeoParquet that names no CRS means longitude and latitude of WGS 84.
         crs = said["columns"][column].get("crs", "OGC:CRS84")
-        frames = (_frame(batch, column) for batch in file.iter_batches(chunk))
+        frames = (_frame(batch, column) for batch in file.iter_batches(CHUNK))
         yield Stream(crs, file.metadata.num_rows, frames)
 
 

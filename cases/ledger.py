@@ -28,6 +28,7 @@ from database.tables import (
     SceneRow,
 )
 from ground.crs import LONLAT, crs_of, to_crs
+from ground.errors import BadInput
 from ground.files import short_hash
 
 Ids = dict[str, str]
@@ -65,16 +66,17 @@ class Added:
 def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     """Scenes, pair, rulebooks, judging, changes, judgements and the cases they call for, in one transaction."""
     now = datetime.now(UTC)
-    ids = {
+    contents = {
         change: judgement_id(change, said, entry.facts[change]) for change, said in entry.judgements.items()
     }
     with store.transaction(writes=True) as session:
         alone(session)
+        ids = _ids(session, entry, contents)
         _scenes(session, entry)
         _add_new(session, RulebookRow, entry.rulebooks)
         _add_new(session, JudgingRow, [entry.judging] if entry.judging else [])
         changes = _changes(session, entry, ids)
-        judgements = _judgements(session, entry, ids, now)
+        judgements = _judgements(session, entry, ids, contents, now)
         cases = _cases(session, entry, ids, workflow, now)
     return Added(changes, judgements, cases)
 
@@ -83,6 +85,37 @@ def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:
     """Same change, same facts, same rulebook: same judgement."""
     shown = repr(sorted(facts.values.items())) + repr(sorted(facts.why.items()))
     return short_hash("judgement", change_id, judgement.rulebook, judgement.verdict, judgement.rule_id, shown)
+
+
+def _ids(session: Session, entry: Entry, contents: Ids) -> Ids:
+    """The id of each change's judgement: its latest one's if that says the same already, else a new one.
+
+    Raises:
+        BadInput: a change was judged as of a later moment.
+    """
+    changes = bulk.among(session, ChangeRow.id, list(contents))
+    latest = (
+        select(ChangeRow.id, JudgementRow.id, JudgementRow.content, JudgingRow.as_of)
+        .join(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
+        .outerjoin(JudgingRow, JudgementRow.judging_id == JudgingRow.id)
+        .where(changes)
+    )
+    known = {change: (key, content or key, as_of) for change, key, content, as_of in session.execute(latest)}
+    if entry.judging:
+        for change, (_, _, as_of) in known.items():
+            if as_of and as_of > entry.judging["as_of"]:
+                raise BadInput(
+                    f"--as-of: change {change} was judged as of {as_of:%Y-%m-%d %H:%M} UTC, which is later; an earlier "
+                    "day's verdicts are shown by `tiankan rules replay`"
+                )
+    used = bulk.among(session, JudgementRow.id, contents.values())
+    taken = set(session.scalars(select(JudgementRow.id).where(used)))
+    ids = {}
+    for change, content in contents.items():
+        key, said, _ = known.get(change, ("", "", None))
+        again = short_hash("judgement", content, key) if content in taken else content
+        ids[change] = key if said == content else again
+    return ids
 
 
 def _scenes(session: Session, entry: Entry) -> None:
@@ -148,7 +181,7 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _judgements(session: Session, entry: Entry, ids: Ids, now: datetime) -> int:
+def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: datetime) -> int:
     kept = select(JudgementRow.id).where(bulk.among(session, JudgementRow.id, ids.values()))
     known = set(session.scalars(kept))
     added = [
@@ -166,6 +199,7 @@ def _judgements(session: Session, entry: Entry, ids: Ids, now: datetime) -> int:
             "proof": judgement.proof,
             "layers": entry.layers,
             "land": entry.land.get(change),
+            "content": contents[change],
             "judging_id": entry.judging["id"] if entry.judging else None,
         }
         for change, judgement in entry.judgements.items()

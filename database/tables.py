@@ -104,6 +104,8 @@ class JudgementRow(Base):
     layers: Mapped[dict[str, Any]]
     land: Mapped[dict[str, Any] | None]
     """The area ledger: m² of the change by land class."""
+    content: Mapped[str | None] = mapped_column(String(16))
+    """Hash of what is said of which facts, which a later judgement may say again; None where the id is it."""
     judging_id: Mapped[str | None] = mapped_column(ForeignKey("judging.id"), index=True)
     """None for what was judged before judgings were kept."""
 

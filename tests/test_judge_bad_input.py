@@ -69,7 +69,7 @@ def test_the_world_as_it_is_leaves_the_half_that_is_not_approved_in_doubt(world:
 
 
 TYPOS = [
-    ('path     =', 'pth =', r"layers\.toml: approvals\.pth: is not a known key; allowed are attributes, columns"),
+    ('path     =', 'pth =', r"layers\.toml: approvals\.pth: is not a known key; allowed are attributes, axes"),
     ('coverage = "everywhere"\n', "", r"layers\.toml: approvals\.coverage: is missing; add it"),
     ('"everywhere"', '"everywere"', r"everywere: there is no such file; mend `coverage` of 'Approvals'"),
     ('"everywhere"', "true", r"layers\.toml: approvals\.coverage: True is wrong"),

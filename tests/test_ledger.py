@@ -125,11 +125,12 @@ def test_a_new_law_adds_judgements_and_a_line_and_moves_no_case(store: CaseStore
     assert (last.kind, last.actor, last.role) == ("judged", "tiankan", "machine")
     assert (last.from_status, last.to_status) == ("field_check", "field_check")
     assert last.reason == "judged again: lawful by rule FREE"
-    # Back to the old law: its judgements are there already; the history says that they hold again.
+    # Back to the old law: it is said again, so that each day's verdicts can be found; saying it twice adds nothing.
+    assert put(store, mixed()) == Added(0, 3, 0)
     assert put(store, mixed()) == Added(0, 0, 0)
     assert store.case(suspected).rule_id == "LAST"
     assert [event.kind for event in store.events(suspected)] == ["opened", "moved", "judged", "judged"]
-    assert counts(store)[2:] == [3, 6, 2, 2 + 1 + 2 + 2]
+    assert counts(store)[2:] == [3, 9, 2, 2 + 1 + 2 + 2]
 
 
 def test_a_stricter_law_opens_the_case_that_was_none(store: CaseStore) -> None:
