@@ -1,12 +1,15 @@
 """The verbs of those who work on cases: list, show, move."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import terminal
 from ground.errors import BadInput
 from settings import load_settings
+
+if TYPE_CHECKING:
+    from cases.store import CaseStore
 
 cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move.")
 
@@ -27,10 +30,10 @@ def cases_list(
 ) -> None:
     """Cases in the order they were opened."""
     from cases.show import case_row
-    from cases.store import CaseFilter, open_store
+    from cases.store import CaseFilter
 
     wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
-    page = open_store(db or load_settings().db, create=False).cases(wanted, after=after, limit=limit)
+    page = _store(db).cases(wanted, after=after, limit=limit)
     more = f" Next page: --after {page.next_after}" if page.next_after else ""
     terminal.show(
         [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"
@@ -41,9 +44,8 @@ def cases_list(
 def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     """One case: its change, rule, facts, missing proof and history."""
     from cases.show import case_sheet
-    from cases.store import open_store
 
-    store = open_store(db or load_settings().db, create=False)
+    store = _store(db)
     sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
     rows = [
         {
@@ -68,19 +70,29 @@ def cases_move(
     evidence: Annotated[
         list[str] | None, typer.Option("--evidence", help="kind=reference; may be repeated.")
     ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Of the case as you read it: refused if it moved since.")
+    ] = None,
     db: Db = None,
     json: Json = False,
 ) -> None:
     """Move a case on its road, as a named person, with what is in hand."""
     from cases.show import case_row
-    from cases.store import open_store
     from cases.workflow import load_workflow
 
-    store = open_store(db or load_settings().db, create=False)
-    case = store.move(
-        case_id, to, load_workflow(), actor=actor, role=role, evidence=dict(map(_pair, evidence or []))
+    given = dict(map(_pair, evidence or []))
+    case = _store(db).move(
+        case_id, to, load_workflow(), actor=actor, role=role, evidence=given, version=version
     )
     terminal.show([case_row(case)], f"Moved to {to}", json)
+
+
+def _store(db: str | None) -> "CaseStore":
+    """The cases of this installation's region (TIANKAN_REGION)."""
+    from cases.store import open_store
+
+    settings = load_settings()
+    return open_store(db or settings.db, create=False, region=settings.region)
 
 
 def _pair(text: str) -> tuple[str, str]:

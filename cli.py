@@ -115,7 +115,7 @@ def serve(
     from api.server import serve as start
 
     settings = load_settings()
-    start(db or settings.db, host or settings.host, port or settings.port)
+    start(db or settings.db, host or settings.host, port or settings.port, settings.region)
 
 
 @app.command()

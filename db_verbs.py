@@ -25,10 +25,9 @@ def db_version(db: Db = None, json: Json = False) -> None:
 @db_app.command("upgrade")
 def db_upgrade(db: Db = None, json: Json = False) -> None:
     """Bring older tables to what this program needs, all or nothing; make a backup first."""
-    from database.engine import open_database, revision
+    from database.engine import revision, upgraded
 
     url = db or load_settings().db
-    before, _ = revision(url)
-    open_database(url, create=True)
+    before = upgraded(url)
     after, needed = revision(url)
     terminal.show([{"was": before or "none", "revision": after, "needed": needed}], "Database", json)

@@ -91,6 +91,9 @@ class MoveIn(BaseModel):
     actor: str = Field(min_length=1, max_length=200, pattern=NO_CONTROL)
     role: Word
     evidence: dict[Word, Reference] = Field(default={}, max_length=64)
+    version: int | None = Field(
+        default=None, ge=1, description="of the case as it was read: 409 if it moved since"
+    )
 
 
 class SceneOut(BaseModel):

@@ -50,9 +50,10 @@ def read_case(store: Store, road: Road, case_id: str) -> CaseFile:
 @router.post("/cases/{case_id}/moves")
 def move_case(store: Store, road: Road, case_id: str, move: MoveIn) -> CaseOut:
     """Move a case; 409 says what is lacking or what is possible instead."""
-    return case_out(
-        store.move(case_id, move.to, road, actor=move.actor, role=move.role, evidence=move.evidence)
+    moved = store.move(
+        case_id, move.to, road, actor=move.actor, role=move.role, evidence=move.evidence, version=move.version
     )
+    return case_out(moved)
 
 
 @router.get("/changes", response_class=JSONResponse)

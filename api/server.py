@@ -9,13 +9,13 @@ from cases.store import open_store
 from ground.errors import BadInput
 
 
-def serve(db: str, host: str, port: int) -> None:
-    """Serve until interrupted.
+def serve(db: str, host: str, port: int, region: str = "") -> None:
+    """Serve until interrupted; where a region is given, nothing outside of it.
 
     Raises:
         BadInput: no such database, or the port is taken.
     """
-    app = create_app(open_store(db, create=False))
+    app = create_app(open_store(db, create=False, region=region))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

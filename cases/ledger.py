@@ -64,7 +64,13 @@ class Added:
 
 
 def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
-    """Scenes, pair, rulebooks, judging, changes, judgements and the cases they call for, in one transaction."""
+    """Scenes, pair, rulebooks, judging, changes, judgements and the cases they call for, in one transaction.
+
+    Raises:
+        BadInput: the store sees one region only.
+    """
+    if store.region:
+        raise BadInput(f"a run is recorded by who sees every region, not by region {store.region!r} alone")
     now = datetime.now(UTC)
     contents = {
         change: judgement_id(change, said, entry.facts[change]) for change, said in entry.judgements.items()

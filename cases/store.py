@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Engine, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, Select, func, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
@@ -14,7 +14,7 @@ from database.engine import open_database, transaction
 from database.geometry import Box as Box
 from database.geometry import meets
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
-from ground.errors import IllegalMove, NotFound
+from ground.errors import BadInput, IllegalMove, NotFound
 
 MOST_A_PAGE = 1000
 T = TypeVar("T")
@@ -42,20 +42,35 @@ class Page(Generic[T]):
     next_after: int | None
 
 
-def open_store(url: str, create: bool = True) -> "CaseStore":
-    """A store over `database.engine.open_database`."""
-    return CaseStore(open_database(url, create))
+def open_store(url: str, create: bool = True, region: str = "") -> "CaseStore":
+    """A store over `database.engine.open_database`; `region`: see `CaseStore.scoped`."""
+    return CaseStore(open_database(url, create), region)
 
 
 class CaseStore:
     """Reads and moves cases; `cases.ledger` adds to it. Every method is one transaction."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, region: str = "") -> None:
         self.engine = engine
+        self.region = region
+
+    def scoped(self, region: str) -> "CaseStore":
+        """The same store as those see it whose region's code is `region`: only codes that begin with it.
+
+        What lies outside is not found. Scenes and pairs are imagery, of no region, and stay in sight.
+
+        Raises:
+            BadInput: it would reach beyond this store's own region.
+        """
+        if not region.startswith(self.region):
+            raise BadInput(
+                f"region {region!r} lies outside of {self.region!r}; ask for one that begins with it"
+            )
+        return CaseStore(self.engine, region)
 
     def transaction(self, *, writes: bool = False) -> AbstractContextManager[Session]:
         """All or nothing; faults of the database leave as one sentence."""
-        return transaction(self.engine, writes=writes)
+        return transaction(self.engine, writes=writes, region=self.region)
 
     def is_alive(self) -> bool:
         """Whether the database answers."""
@@ -69,6 +84,7 @@ class CaseStore:
         opened or moved meanwhile.
         """
         query = _filtered(select(CaseRow), wanted, self.engine.dialect.name)
+        query = query.where(*_begins(self.region))
         with self.transaction() as session:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             ordered = query.where(CaseRow.serial > after).order_by(CaseRow.serial).limit(limit + 1)
@@ -82,12 +98,12 @@ class CaseStore:
             NotFound: there is none of this id.
         """
         with self.transaction() as session:
-            return case_of(_row_of(session, case_id))
+            return case_of(self._row(session, case_id))
 
     def events(self, case_id: str) -> list[Event]:
         """The history of a case, oldest first."""
         with self.transaction() as session:
-            _row_of(session, case_id)
+            self._row(session, case_id)
             rows = session.scalars(
                 select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.serial)
             )
@@ -103,8 +119,11 @@ class CaseStore:
         role: str,
         evidence: dict[str, str] | None = None,
         at: datetime | None = None,
+        version: int | None = None,
     ) -> Case:
         """The case moved by a named person, its event added in the same transaction.
+
+        `version`: of the case as the person read it; who moved it since then is named in the refusal.
 
         Raises:
             NotFound, IllegalMove: no such case; not allowed; something lacking; or somebody moved it meanwhile.
@@ -112,7 +131,11 @@ class CaseStore:
         given = evidence or {}
         check_evidence(workflow, given, role)
         with self.transaction(writes=True) as session:
-            row = _row_of(session, case_id)
+            row = self._row(session, case_id)
+            if version is not None and version != row.version:
+                raise IllegalMove(
+                    _overtaken(session, row, f"you read version {version}, it is at {row.version}")
+                )
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
@@ -123,27 +146,33 @@ class CaseStore:
                 .values(status=to, held=held, version=version + 1)
             )
             if moved.rowcount != 1:  # type: ignore[attr-defined]
-                raise IllegalMove(f"case {case_id} was moved by somebody else just now; read it again")
+                raise IllegalMove(_overtaken(session, row, "just now"))
             session.add(
                 EventRow(
-                    case_id=case_id,
-                    at=at or datetime.now(UTC),
-                    kind="moved",
-                    actor=actor.strip(),
-                    role=role,
-                    from_status=origin,
-                    to_status=to,
-                    reason=given.get("reason", ""),
-                    evidence=given,
+                    case_id=case_id, at=at or datetime.now(UTC), kind="moved", actor=actor.strip(), role=role,
+                    from_status=origin, to_status=to, reason=given.get("reason", ""), evidence=given,
                 )
-            )
+            )  # fmt: skip
             session.flush()
             session.refresh(row)
             return case_of(row)
 
+    def _row(self, session: Session, case_id: str) -> CaseRow:
+        row = None
+        if "\0" not in case_id:  # no text to PostgreSQL
+            named = (
+                select(CaseRow)
+                .join(ChangeRow, CaseRow.change_id == ChangeRow.id)
+                .where(CaseRow.id == case_id)
+            )
+            row = session.scalar(named.where(*_begins(self.region)))
+        if row is None:
+            raise NotFound(f"no case has the id {case_id!r}; `tiankan cases list` shows them")
+        return row
+
     def changes(self, *, after: int = 0, limit: int = 1000, bbox: Box | None = None) -> Page[ChangeRecord]:
         """Changes in the order they came, with their latest judgement and case."""
-        met = meets(ChangeRow, bbox, self.engine.dialect.name)
+        met = [*meets(ChangeRow, bbox, self.engine.dialect.name), *_begins(self.region)]
         found = select(ChangeRow.serial).where(*met)
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
@@ -191,12 +220,14 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     return Page(kept, total, kept[-1].serial if more else None)  # type: ignore[attr-defined]
 
 
-def _row_of(session: Session, case_id: str) -> CaseRow:
-    # A null character is no text to PostgreSQL.
-    row = None if "\0" in case_id else session.scalar(select(CaseRow).where(CaseRow.id == case_id))
-    if row is None:
-        raise NotFound(f"no case has the id {case_id!r}; `tiankan cases list` shows them")
-    return row
+def _overtaken(session: Session, row: CaseRow, said: str) -> str:
+    """Who moved the case last, where to and when."""
+    moves = select(EventRow).where(EventRow.case_id == row.id, EventRow.kind == "moved")
+    last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
+    if last is None:
+        return f"case {row.id} was moved by nobody yet ({said}); read it again"
+    when = last.at.isoformat(timespec="seconds")
+    return f"case {row.id} was moved to {last.to_status} by {last.actor} at {when} ({said}); read it again"
 
 
 def _scene_of(row: SceneRow) -> SceneRecord:
@@ -212,9 +243,7 @@ def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[An
     if wanted.status is not None:
         query = query.where(CaseRow.status == wanted.status)
     if wanted.region is not None:
-        # Not LIKE, to which SQLite, unlike others, gives capitals for small letters.
-        begin = func.substr(ChangeRow.region, 1, len(wanted.region))
-        query = query.where(begin == wanted.region)
+        query = query.where(*_begins(wanted.region))
     if wanted.change_class is not None:
         query = query.where(ChangeRow.change_class == wanted.change_class)
     if wanted.verdict is not None:
@@ -224,3 +253,8 @@ def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[An
     if wanted.seen_until is not None:
         query = query.where(ChangeRow.after <= wanted.seen_until)
     return query.where(*meets(ChangeRow, wanted.bbox, dialect))
+
+
+def _begins(region: str) -> list[ColumnElement[bool]]:
+    # Not LIKE, to which SQLite, unlike others, gives capitals for small letters.
+    return [func.substr(ChangeRow.region, 1, len(region)) == region] if region else []

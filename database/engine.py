@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
+from database import scope
 from database.faults import faults, shown
 from database.geometry import teach_sqlite
 from database.revisions import HEAD, NEW, RECORD_LOCK, WRITE_LOCK, revision_of, upgrade
@@ -67,6 +68,15 @@ def revision(url: str) -> tuple[str, str]:
         return revision_of(connection, shown(engine.url)), HEAD
 
 
+def upgraded(url: str) -> str:
+    """Brings a database that is there to the newest revision; the one it was at."""
+    revision(url)
+    engine = engine_of(url)
+    with faults(engine):
+        before, _ = upgrade(engine, shown(engine.url))
+    return before
+
+
 def engine_of(url: str) -> Engine:
     """An engine that has not connected yet.
 
@@ -113,13 +123,21 @@ def _prepare_file(engine: Engine, create: bool) -> None:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "cache_size=-65536",  # KiB: ids are hashes, their index is written all over
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 @contextmanager
-def transaction(engine: Engine, *, writes: bool) -> Iterator[Session]:
-    """All or nothing. On SQLite what `writes` waits its turn before it reads, so that two cannot clash half-way.
+def transaction(engine: Engine, *, writes: bool, region: str = "") -> Iterator[Session]:
+    """All or nothing; PostgreSQL shows no change or case outside of `region`, whatever is asked.
+
+    On SQLite what `writes` waits its turn before it reads, so that two cannot clash half-way.
 
     What only reads sees one moment of the database, on PostgreSQL as on SQLite.
     """
@@ -129,6 +147,8 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Session]:
     with faults(engine), Session(engine) as session, session.begin():
         if writes and not postgres:
             session.execute(text(WRITE_LOCK))
+        if region and postgres:
+            scope.enter(session, region, shown(engine.url))
         yield session
 
 

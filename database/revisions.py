@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from database import scope
 from ground.errors import BadInput, one_line
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that this code needs."""
 FIRST = "0001"
 FIRST_TABLES = {"scene", "pair", "change", "judgement", "enforcement_case", "event"}
@@ -62,6 +63,8 @@ def upgrade(engine: Engine, shown: str) -> tuple[str, str]:
         if found != HEAD:
             _run(connection, found)
             log.info("%s: revision %s is now %s", shown, found or "none", HEAD)
+        if engine.dialect.name == "postgresql":
+            scope.prepare(connection)
     return found, HEAD
 
 

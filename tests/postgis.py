@@ -108,7 +108,7 @@ def _prepare(port: int, root_word: str, word: str, server: "subprocess.Popen[byt
                 raise
             time.sleep(0.1)
     with psycopg.connect(root + "postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{word}'")
+        connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE PASSWORD '{word}'")
         connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     with psycopg.connect(root + TEMPLATE, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION postgis")

@@ -9,14 +9,16 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import errors
 from sqlalchemy import make_url, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from cases import ledger
 from cases.store import CaseStore
 from database import bulk
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import engine_of, open_database
+from database.faults import faults
 from database.geometry import meets
 from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
 from ground.errors import BadInput, CannotWrite, Unreachable
@@ -190,6 +192,25 @@ def test_a_server_that_is_not_there_is_one_sentence(url: str, kind: type[Excepti
     with pytest.raises(kind, match=said) as told:
         open_database(url, create=True)
     assert "hush" not in str(told.value)
+
+
+REFUSED = [
+    (errors.DiskFull("could not extend file"), CannotWrite, r"nothing was saved \(could not.*free some space"),
+    (errors.SerializationFailure("could not serialize"), CannotWrite, "else is writing.*run again in a minute"),
+    (errors.DeadlockDetected("deadlock"), CannotWrite, "somebody else is writing"),
+    (errors.UniqueViolation("duplicate key"), CannotWrite, "somebody else wrote the same just now"),
+    (errors.AdminShutdown("terminating connection"), Unreachable, "the server does not answer"),
+    (errors.InsufficientPrivilege("permission denied"), BadInput, "this user may not do that"),
+    (errors.InvalidPassword("no"), BadInput, "check user and password"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "kind", "said"), REFUSED)
+def test_what_a_server_refuses_is_one_sentence(fault: Any, kind: type[Exception], said: str) -> None:
+    engine = engine_of("postgresql://u:hush@h/x")
+    error = engine.dialect.loaded_dbapi.Error
+    with pytest.raises(kind, match=rf"^postgresql\+psycopg://u:\*\*\*@h/x: .*{said}"), faults(engine):
+        raise DBAPIError.instance("SELECT 1", None, fault, error, dialect=engine.dialect)
 
 
 @on_postgis

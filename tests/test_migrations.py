@@ -27,6 +27,7 @@ OLD = (Path(__file__).parent / "old_cases.sql").read_text(encoding="utf-8")
 """A database of before there were revisions: three changes, two cases, one of them moved."""
 OURS_ALONE = (
     "_place",
+    "_in_region",
     "_rtree",
     "_rtree_node",
     "_rtree_parent",

@@ -84,3 +84,23 @@ def test_a_refused_move_leaves_no_trace(store: CaseStore) -> None:
             store.move(key, to, ROAD, actor="李伟", role=role, evidence=evidence)
     assert store.case(key) == before
     assert len(store.events(key)) == 1
+
+
+def test_who_read_an_older_version_is_told_who_moved_it(store: CaseStore) -> None:
+    key = ids(store)[0]
+    at = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+    read = store.case(key).version
+    store.move(key, "field_check", ROAD, actor="张敏", role="county", at=at, version=read)
+    said = (
+        rf"case {key} was moved to field_check by 张敏 at 2026-03-04T05:06:00\+00:00 "
+        r"\(you read version 1, it is at 2\); read it again"
+    )
+    proof = {"photo": "a.jpg", "field_evidence": "record 7"}
+    with pytest.raises(IllegalMove, match=said):
+        store.move(key, "proven", ROAD, actor="李伟", role="county", evidence=proof, version=read)
+    assert len(store.events(key)) == 2
+    assert (
+        store.move(key, "proven", ROAD, actor="李伟", role="county", evidence=proof, version=2).version == 3
+    )
+    with pytest.raises(IllegalMove, match=r"moved by nobody yet \(you read version 7, it is at 1\)"):
+        store.move(ids(store)[1], "field_check", ROAD, actor="李伟", role="county", version=7)

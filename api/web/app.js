@@ -180,7 +180,7 @@ function steps(file) {
     localStorage.setItem("tiankan.officer", officer.value);
     localStorage.setItem("tiankan.role", role.value);
     const given = Object.fromEntries(evidence.filter(([, input]) => input.value.trim()).map(([, input]) => [input.name, input.value.trim()]));
-    await ask(`cases/${encodeURIComponent(file.id)}/moves`, { to: event.submitter.value, actor: officer.value, role: role.value, evidence: given });
+    await ask(`cases/${encodeURIComponent(file.id)}/moves`, { to: event.submitter.value, actor: officer.value, role: role.value, evidence: given, version: file.version });
     await open(file.id);
     await loadCases(true);
   }));
