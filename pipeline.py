@@ -14,6 +14,7 @@ from cadastre.facts import Facts, FactTable, measure_crs
 from cadastre.layers import load_catalogue
 from cases import judging, ledger
 from cases.known import Known, from_files, from_registry
+from cases.measuring import land_of, measured
 from cases.provenance import RUN_JSON, pair_rows
 from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
@@ -92,7 +93,7 @@ def judge_changes(
         books, workflow = load_rulebooks(rules), load_workflow()
         known = from_files(layers, crs) if layers else _registered(db, moment, crs, placed)
     with clock.step("facts"):
-        facts = judging.measured(placed, known, crs, advance)
+        facts, land = measured(placed, known, books, crs, advance), land_of(placed, known, crs)
     with clock.step("judge"):
         said = judging.judged(placed, facts, known, books, crs=crs, as_of=moment, versions=versions())
     with clock.step("cases"):
@@ -107,6 +108,7 @@ def judge_changes(
             pair=pair,
             judging=said.row,
             rulebooks=said.rulebooks,
+            land=land,
         )
         added = ledger.record(open_store(db), entry, workflow)
     return Judged(changes=frame, facts=facts, judgements=said.judgements, added=added, seconds=clock.seconds)

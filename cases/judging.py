@@ -1,23 +1,19 @@
 """One judging: changes measured against what is known of the cadastre, and judged by the rulebooks of their days."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 from pyproj import CRS
 
-from cadastre.facts import Column, FactTable, measure
+from cadastre.facts import FactTable
 from cases.known import Known
-from cases.replay import FIRST, LAST
 from cases.rules import Judgement, Rulebook, judge_between
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
-
-Advance = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +31,6 @@ def in_degrees(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         return frame
     shapes = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), LONLAT, "changes")
     return frame.set_geometry(list(shapes), crs=LONLAT)
-
-
-def measured(
-    frame: gpd.GeoDataFrame,
-    known: Known,
-    crs: CRS,
-    advance: Advance = lambda _step, _done, _total: None,
-) -> FactTable:
-    """The facts of a frame in degrees, `known` being in `crs`, and the days of its scenes."""
-    facts = measure(frame, known.layers, known.catalogue, advance, crs=crs)
-    return facts.beside({FIRST: _days(frame["before"]), LAST: _days(frame["after"])})
 
 
 def judged(
@@ -86,13 +71,6 @@ def _book(book: Rulebook, as_of: datetime) -> dict[str, Any]:
         "known_from": as_of,
         "content": book.model_dump(mode="json", by_alias=True),
     }
-
-
-def _days(moments: pd.Series) -> Column:
-    values = [None if pd.isna(moment) else moment.isoformat() for moment in moments]
-    why = np.full(len(values), None, dtype=object)
-    why[[value is None for value in values]] = "the scene's date is not known"
-    return Column([*values], why)
 
 
 def _day(moment: pd.Timestamp) -> date | None:

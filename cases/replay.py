@@ -16,17 +16,15 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cadastre.facts import Facts, measure
+from cadastre.facts import Facts
 from cases import verdicts
 from cases.known import from_judging
+from cases.measuring import FIRST, LAST, measured
 from cases.rules import Rulebook, judge_between
 from cases.store import CaseStore
 from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
 from ground.crs import LONLAT, crs_of
 from ground.errors import BadInput
-
-FIRST, LAST = "change_before", "change_after"
-"""Facts of every judgement: the days of the scenes as they were known to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +51,11 @@ def replay(store: CaseStore, as_of: datetime) -> Replayed:
     with store.transaction() as session:
         for judging, rows in _judged(session, as_of):
             books = _books(session, judging)
-            facts = _measured(session, judging, _frame(session, rows))
+            facts = _measured(session, judging, books, _frame(session, rows))
             not_measured += len(rows) if facts is None else 0
             for row in rows:
                 written = Facts(row.facts, row.missing)
-                known = written if facts is None else _dated(facts[row.change_id], written)
+                known = written if facts is None else facts[row.change_id]
                 said = judge_between(known, books, *map(_day, (row.facts.get(FIRST), row.facts.get(LAST))))
                 found, before = verdicts.of_judgement(row.change_id, said, known), verdicts.of_row(row)
                 lines.append(found)
@@ -66,13 +64,15 @@ def replay(store: CaseStore, as_of: datetime) -> Replayed:
     return Replayed(lines=sorted(lines), differing=differing, not_measured=not_measured)
 
 
-def _measured(session: Session, judging: JudgingRow, frame: gpd.GeoDataFrame) -> Mapping[str, Facts] | None:
+def _measured(
+    session: Session, judging: JudgingRow, books: list[Rulebook], frame: gpd.GeoDataFrame
+) -> Mapping[str, Facts] | None:
     """The facts measured again; None where the layers are no longer at hand."""
     west, south, east, north = map(float, frame.total_bounds)
     known = from_judging(session, judging, (west, south, east, north))
     if known is None:
         return None
-    return measure(frame, known.layers, known.catalogue, crs=crs_of(judging.crs, "judging"))
+    return measured(frame, known, books, crs_of(judging.crs, "judging"))
 
 
 def _judged(session: Session, as_of: datetime) -> list[tuple[JudgingRow, list[JudgementRow]]]:
@@ -133,11 +133,6 @@ def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:
     ):  # fmt: skip
         columns[name] = [np.nan if f[fact] is None else f[fact] for f in facts]
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=LONLAT)
-
-
-def _dated(facts: Facts, written: Facts) -> Facts:
-    days = {name: written.values[name] for name in (FIRST, LAST) if name in written.values}
-    return Facts({**facts.values, **days}, facts.why)
 
 
 def _day(text: Any) -> Any:

@@ -1,0 +1,88 @@
+"""What a judging measures: the facts of every layer, widths where a rule may come to ask, and the area ledger."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from cadastre.dated import days_of
+from cadastre.facts import CENTER_WIDTH, CHANGE_FACTS, WIDEST, Column, FactTable, measure
+from cadastre.land import ledgers_of, load_groups
+from cases.known import Known
+from cases.rules import Rulebook
+from ground.crs import crs_of, to_crs
+
+FIRST, LAST = "change_before", "change_after"
+"""Facts of every judgement: the moments of the scenes as they were known to it."""
+LAND, BASIC, REDLINE = "land_use", "basic_farmland", "redline"
+"""Names of the layers that the area ledger is made of."""
+WIDTHS = (CENTER_WIDTH, WIDEST)
+NOT_ASKED = "no rule comes to ask for it, so it was not measured"
+Advance = Callable[[str, int, int], None]
+
+
+def measured(
+    frame: gpd.GeoDataFrame,
+    known: Known,
+    books: Sequence[Rulebook],
+    crs: CRS,
+    advance: Advance = lambda _step, _done, _total: None,
+) -> FactTable:
+    """The facts of a frame in degrees, `known` being in `crs`, and the moments of its scenes."""
+    layers = {f"{name}_{m}" for name, layer in known.catalogue.items() for m in layer.measures}
+    wanted = (set(CHANGE_FACTS) - set(WIDTHS)) | layers
+    facts = measure(frame, known.layers, known.catalogue, advance, wanted, crs)
+    facts = facts.beside({FIRST: _moments(frame["before"]), LAST: _moments(frame["after"])})
+    return facts.beside(_widths(frame, facts, books, crs))
+
+
+def _widths(
+    frame: gpd.GeoDataFrame, facts: FactTable, books: Sequence[Rulebook], crs: CRS
+) -> dict[str, Column]:
+    """Center lines take milliseconds each: only where no other condition of a rule that asks for them fails."""
+    asking = [rule for book in books for rule in book.rules if set(rule.when) & set(WIDTHS)]
+    rows = np.zeros(len(frame), dtype=bool)
+    for rule in asking:
+        held = np.ones(len(frame), dtype=bool)
+        for name, condition in rule.when.items():
+            column = facts.columns.get(name)
+            if column is not None:
+                held &= [condition.holds(value) is not False for value in column.values]
+        rows |= held
+    some = measure(frame[rows], {}, {}, wanted=WIDTHS, crs=crs).columns if rows.any() else {}
+    return {name: _spread(some.get(name), rows) for name in WIDTHS}
+
+
+def _spread(column: Column | None, rows: np.ndarray) -> Column:
+    values: np.ndarray = np.full(len(rows), None, dtype=object)
+    why: np.ndarray = np.full(len(rows), NOT_ASKED, dtype=object)
+    if column is not None:
+        values[rows] = column.values
+        why[rows] = column.why
+    return Column(values.tolist(), why)
+
+
+def _moments(column: pd.Series) -> Column:
+    values = [None if pd.isna(moment) else moment.isoformat() for moment in column]
+    why = np.full(len(values), None, dtype=object)
+    why[[value is None for value in values]] = "the scene's date is not known"
+    return Column([*values], why)
+
+
+def land_of(frame: gpd.GeoDataFrame, known: Known, crs: CRS) -> dict[str, dict[str, Any]]:
+    """The area ledger of every change, as plain data; empty where there is no layer `land_use`."""
+    if LAND not in known.layers:
+        return {}
+    shapes = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), crs, "changes")
+    basic, redline = (known.layers.get(name) for name in (BASIC, REDLINE))
+    ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], load_groups(), basic, redline)
+    return {
+        change: {
+            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2, "group_mu": ledger.group_mu,
+            "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2,
+        }
+        for change, ledger in zip(frame["change_id"], ledgers, strict=True)
+    }  # fmt: skip
