@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, Table, any_, bindparam, func, literal, select, text
+from sqlalchemy import ARRAY, ColumnElement, String, Table, any_, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,42 +22,39 @@ def among(session: Session, column: Any, ids: Iterable[str]) -> ColumnElement[bo
 
 
 def add(session: Session, row: type[Base], rows: Rows) -> None:
-    """Adds rows, given as dicts that all have the same keys; serials follow their order.
+    """Adds rows, given as dicts that all have the same keys; serials follow their order. No defaults are filled in.
 
     COPY goes into a table for the time of the transaction first: into one with row-level security it may not.
     """
     if not rows:
         return
     table, names = _table(row), list(rows[0])
-    if not _is_postgres(session):
-        session.connection().execute(table.insert(), rows)
-        return
-    _copy(session, table, names, rows)
     listed = _listed(names)
-    session.execute(text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM incoming'))
-    session.execute(text("DROP TABLE incoming"))
+    if _is_postgres(session):
+        _copy(session, table, names, rows)
+        session.execute(text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM incoming'))
+        session.execute(text("DROP TABLE incoming"))
+        return
+    marks = ", ".join("?" * len(names))
+    insert = f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks})'
+    session.connection().exec_driver_sql(insert, _prepared(session, table, names, rows))
 
 
 def alter(session: Session, row: type[Base], key: str, rows: Rows) -> None:
     """Sets the columns of rows that are there, found by `key`, given as dicts that all have the same keys."""
     if not rows:
         return
-    table, names = _table(row), list(rows[0])
-    changed = [name for name in names if name != key]
-    if not _is_postgres(session):
-        named = table.c[key] == bindparam("_key")
-        values: dict[str, Any] = {name: bindparam(f"_{name}") for name in changed}
-        given = [{"_key": each[key]} | {f"_{name}": each[name] for name in changed} for each in rows]
-        session.connection().execute(table.update().where(named).values(values), given)
+    table, names = _table(row), [name for name in rows[0] if name != key]
+    if _is_postgres(session):
+        _copy(session, table, [*names, key], rows)
+        sets = ", ".join(f'"{name}" = incoming."{name}"' for name in names)
+        same = f'"{table.name}"."{key}" = incoming."{key}"'
+        session.execute(text(f'UPDATE "{table.name}" SET {sets} FROM incoming WHERE {same}'))
+        session.execute(text("DROP TABLE incoming"))
         return
-    _copy(session, table, names, rows)
-    sets = ", ".join(f'"{name}" = incoming."{name}"' for name in changed)
-    session.execute(
-        text(
-            f'UPDATE "{table.name}" SET {sets} FROM incoming WHERE "{table.name}"."{key}" = incoming."{key}"'
-        )
-    )
-    session.execute(text("DROP TABLE incoming"))
+    sets = ", ".join(f'"{name}" = ?' for name in names)
+    update = f'UPDATE "{table.name}" SET {sets} WHERE "{key}" = ?'
+    session.connection().exec_driver_sql(update, _prepared(session, table, [*names, key], rows))
 
 
 def _is_postgres(session: Session) -> bool:
@@ -74,6 +71,18 @@ def _listed(names: list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def _prepared(session: Session, table: Table, names: list[str], rows: Rows) -> list[tuple[Any, ...]]:
+    """The rows as the driver takes them, each column's type asked once."""
+    dialect, columns = session.connection().dialect, []
+    for name in names:
+        process: Callable[[Any], Any] | None = (
+            table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        )
+        column = [each[name] for each in rows]
+        columns.append(column if process is None else [process(value) for value in column])
+    return list(zip(*columns, strict=True))
+
+
 def _copy(session: Session, table: Table, names: list[str], rows: Rows) -> None:
     """The rows into `incoming`, a table of this transaction."""
     listed = _listed(names)
@@ -81,20 +90,13 @@ def _copy(session: Session, table: Table, names: list[str], rows: Rows) -> None:
         text(f'CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {listed} FROM "{table.name}" WITH NO DATA')
     )
     connection = session.connection()
-    dialect = connection.dialect
-    prepared = []
-    for name in names:
-        process: Callable[[Any], Any] | None = (
-            table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        )
-        column = [each[name] for each in rows]
-        prepared.append(column if process is None else [process(value) for value in column])
-    driver = connection.connection.driver_connection
+    driver, error_of = connection.connection.driver_connection, connection.dialect.loaded_dbapi.Error
     assert driver is not None
+    prepared = _prepared(session, table, names, rows)
     try:
         with driver.cursor() as cursor, cursor.copy(f"COPY incoming ({listed}) FROM STDIN") as copy:
-            for each in zip(*prepared, strict=True):
+            for each in prepared:
                 copy.write_row(each)
-    except dialect.loaded_dbapi.Error as error:
+    except error_of as error:
         # SQLAlchemy names only what passed through its own cursor.
-        raise DBAPIError.instance("COPY", None, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
+        raise DBAPIError.instance("COPY", None, error, error_of, dialect=connection.dialect) from error

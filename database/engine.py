@@ -123,13 +123,7 @@ def _prepare_file(engine: Engine, create: bool) -> None:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in (
-        "busy_timeout=10000",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "cache_size=-65536",  # KiB: ids are hashes, their index is written all over
-    ):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
