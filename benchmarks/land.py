@@ -19,7 +19,8 @@ import numpy as np
 import shapely
 from shapely.affinity import translate
 
-from cadastre.land import MU_M2, PER_M2, UNCLASSIFIED, LandLedger, ledgers_of, load_groups, merge, split
+from cadastre.land import MU_M2, PER_M2, LandLedger, ledgers_of, load_groups, merge, split
+from cadastre.landcover import UNCLASSIFIED
 from cadastre.overlay import intersection, union
 from tests.land_world import World, strips, world
 

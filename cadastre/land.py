@@ -4,7 +4,7 @@ Amounts are whole numbers: 0.0001 m² and 0.01 亩, so sums are exact. What no f
 `unclassified`. Where features overlap, the first by number counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,25 +13,19 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cadastre.crossing import Features, Pieces, cross, features_of
 from cadastre.dated import days_of
 from cadastre.facts import measure_crs
+from cadastre.landcover import CULTIVATED, UNCLASSIFIED, Crossed, Groups, grouping
 from cadastre.layers import LayerData
-from cadastre.overlay import Shapes, difference, intersection, union
+from cadastre.overlay import Shapes
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput
 from ground.tables import load_toml, parse
 
-UNCLASSIFIED = "unclassified"
-CULTIVATED = "cultivated"
 PER_M2 = 10_000
 """Units in a square metre."""
 MU_M2 = 2000 / 3
 """1 亩."""
-CLOSES_M2 = 0.01
-"""Pieces that miss their change by more are cut anew, one after the other, each from what the others left."""
-
-Groups = Mapping[str, Sequence[str]]
 
 
 def load_groups(path: Path = Path(__file__).with_name("land.toml")) -> dict[str, list[str]]:
@@ -42,14 +36,6 @@ def load_groups(path: Path = Path(__file__).with_name("land.toml")) -> dict[str,
     """
     groups: dict[str, list[str]] = parse(dict[str, list[str]], load_toml(path), path)
     return groups
-
-
-def group_of(land_class: str, groups: Groups) -> str:
-    """The group with the longest prefix of a class; UNCLASSIFIED where none has one."""
-    found = [
-        (len(code), name) for name, codes in groups.items() for code in codes if land_class.startswith(code)
-    ]
-    return max(found)[1] if found else UNCLASSIFIED
 
 
 @dataclass(frozen=True)
@@ -115,15 +101,17 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
     return parts
 
 
-def ledger_of(amounts: Mapping[str, float], area_m2: float, groups: Groups) -> LandLedger:
+def ledger_of(
+    amounts: Mapping[str, float], area_m2: float, groups: Groups, group: Callable[[str], str] | None = None
+) -> LandLedger:
     """The ledger of m² by class in a change of `area_m2`; what they lack is unclassified, too much is scaled down."""
     known = {name: max(0.0, amount) for name, amount in amounts.items()}
     known[UNCLASSIFIED] = known.get(UNCLASSIFIED, 0.0) + max(0.0, area_m2 - sum(known.values()))
     names = sorted(known)
     units = dict(zip(names, apportion(round(area_m2 * PER_M2), [known[n] for n in names]), strict=True))
-    sums = dict.fromkeys([*groups, UNCLASSIFIED], 0)
+    sums, group = dict.fromkeys([*groups, UNCLASSIFIED], 0), group or grouping(groups)
     for name, amount in units.items():
-        sums[group_of(name, groups)] += amount
+        sums[group(name)] += amount
     hundredths = apportion(round(area_m2 / MU_M2 * 100), list(sums.values()))
     kept = {name: amount for name, amount in units.items() if amount}
     return LandLedger(kept, sums, dict(zip(sums, hundredths, strict=True)))
@@ -155,86 +143,28 @@ def ledgers_of(
     redline: LayerData | None = None,
 ) -> list[LandLedger]:
     """Ledgers of valid polygons in metres of the layers' CRS."""
-    land = _Crossed(shapes, days, data)
-    over = [None if one is None else _Crossed(shapes, days, one) for one in (basic, redline)]
-    found = []
-    for i, area in enumerate(shapely.area(shapes).tolist()):
-        ledger = ledger_of(land.by_class(i), area, groups)
-        whole = round(area * PER_M2)
-        inside = [0 if one is None else min(whole, round(one.covered_m2(i) * PER_M2)) for one in over]
-        tilled = ledger.groups.get(CULTIVATED, 0)
-        if over[0] is not None and inside[0] and tilled and max(inside[0], tilled) < whole:
-            inside[0] = round(over[0].shared_m2(i, land, groups) * PER_M2)
-        made = LandLedger(
-            ledger.units, ledger.groups, ledger.mu_hundredths, min(inside[0], tilled), inside[1]
-        )
-        found.append(made)
-    return found
-
-
-class _Crossed:
-    """A layer's features inside changes, those in force on a day each, in the order in which they count."""
-
-    def __init__(self, shapes: Shapes, days: NDArray[np.datetime64], data: LayerData) -> None:
-        self.shapes = shapes
-        self.features: Features = features_of(data)
-        self.pieces: Pieces = cross(shapes, self.features, least_m2=0.0)
-        day, feature = days[self.pieces.change], self.pieces.feature
-        begins, ends = self.features.begins[feature], self.features.ends[feature]
-        valid = ((begins <= day) & (ends >= day)) | (not self.features.has_dates)
-        self.rows = np.flatnonzero(valid & (self.pieces.area_m2 > 0))
-        self.borders = np.searchsorted(self.pieces.change[self.rows], np.arange(len(shapes) + 1))
-        classes = self.features.texts("land_class", feature)
-        self.classes = [one or UNCLASSIFIED for one in classes]
-        self.numbers = self.features.texts("number", feature)
-
-    def _own(self, change: int) -> list[int]:
-        found: list[int] = self.rows[self.borders[change] : self.borders[change + 1]].tolist()
-        return found
-
-    def _in_order(self, change: int) -> list[int]:
-        def order(row: int) -> tuple[bool, str, str, float]:
-            number = self.numbers[row]
-            return not number, number or "", self.classes[row], -float(self.pieces.area_m2[row])
-
-        return sorted(self._own(change), key=order)
-
-    def by_class(self, change: int) -> dict[str, float]:
-        """m² by class, counted once."""
-        rows, found = self._own(change), dict[str, float]()
-        areas = self.pieces.area_m2[rows]
-        if self.pieces.overlapping[change] or areas.sum() > self.shapes[change].area + CLOSES_M2:
-            cut = self._cut(change)
-            rows, areas = self._in_order(change), shapely.area(np.array(cut, dtype=object))
-        for row, area in zip(rows, areas.tolist(), strict=True):
-            found[self.classes[row]] = found.get(self.classes[row], 0.0) + area
-        return found
-
-    def _cut(self, change: int) -> list[shapely.Geometry]:
-        """Each feature's piece of what those before it left, moved to the origin, where GEOS is most exact."""
-        rest, found = self.shapes[[change]], []
-        origin = np.floor(shapely.bounds(rest)[0, :2])
-        rest = shapely.transform(rest, lambda xy: xy - origin)
-        for row in self._in_order(change):
-            feature = self.features.shapes[[self.pieces.feature[row]]]
-            feature = shapely.transform(feature, lambda xy: xy - origin)
-            found.append(intersection(rest, feature)[0])
-            rest = difference(rest, feature)
-        return found
-
-    def covered_m2(self, change: int) -> float:
-        """What all features cover."""
-        return sum(self.by_class(change).values())
-
-    def shared_m2(self, change: int, land: "_Crossed", groups: Groups) -> float:
-        """What these features share with the cultivated pieces of `land`."""
-        order = land._in_order(change)
-        tilled = [
-            piece for row, piece in zip(order, land._cut(change), strict=True)
-            if group_of(land.classes[row], groups) == CULTIVATED
-        ]  # fmt: skip
-        one, other = (union(np.array(pieces, dtype=object)) for pieces in (tilled, self._cut(change)))
-        return float(shapely.area(intersection(np.array([one]), np.array([other])))[0])
+    land = Crossed(shapes, days, data)
+    over = [None if one is None else Crossed(shapes, days, one) for one in (basic, redline)]
+    areas, group = shapely.area(shapes).tolist(), grouping(groups)
+    ledgers = [ledger_of(land.by_class(i), area, groups, group) for i, area in enumerate(areas)]
+    wholes = [round(area * PER_M2) for area in areas]
+    inside = [
+        [
+            0 if one is None else min(whole, round(one.covered_m2(i) * PER_M2))
+            for i, whole in enumerate(wholes)
+        ]
+        for one in over
+    ]
+    tilled = [ledger.groups.get(CULTIVATED, 0) for ledger in ledgers]
+    if over[0] is not None:
+        # Where either is all of the change or none of it, what they share is known.
+        mixed = [i for i, n in enumerate(inside[0]) if n and tilled[i] and max(n, tilled[i]) < wholes[i]]
+        for i, shared in zip(mixed, over[0].shared_m2(mixed, land, group), strict=True):
+            inside[0][i] = round(shared * PER_M2)
+    return [
+        LandLedger(ledger.units, ledger.groups, ledger.mu_hundredths, min(some, most), red)
+        for ledger, some, most, red in zip(ledgers, inside[0], tilled, inside[1], strict=True)
+    ]
 
 
 def merge(ledgers: Sequence[LandLedger]) -> LandLedger:
@@ -274,7 +204,7 @@ def split(parent: LandLedger, parts: Sequence[LandLedger], groups: Groups) -> li
     sums = [dict.fromkeys(parent.groups, 0) for _ in parts]
     for name, amounts in classes.items():
         for i, amount in enumerate(amounts):
-            sums[i][group_of(name, groups)] += amount
+            sums[i][grouping(groups)(name)] += amount
     mu = {
         name: shared(total, [one.get(name, 0) for one in sums])
         for name, total in parent.mu_hundredths.items()

@@ -12,13 +12,13 @@ from cadastre.land import (
     PER_M2,
     LandLedger,
     apportion,
-    group_of,
     land_ledger,
     ledger_of,
     load_groups,
     merge,
     split,
 )  # fmt: skip
+from cadastre.landcover import grouping
 from ground.errors import BadInput
 from tests.cases_world import changes_of, layer_of, rect
 
@@ -29,7 +29,7 @@ HECTARE = rect(0, 0, 100, 100)
 def test_the_longest_prefix_wins() -> None:
     said = {"0103": "cultivated", "1006": "other_agricultural", "1001": "construction", "0404": "unused",
             "0401": "other_agricultural", "1201": "construction", "99": "unclassified", "": "unclassified"}  # fmt: skip
-    assert {code: group_of(code, GROUPS) for code in said} == said
+    assert {code: grouping(GROUPS)(code) for code in said} == said
 
 
 def test_a_hectare_by_hand() -> None:
