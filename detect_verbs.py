@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import terminal
+from law import DEFAULT, rulebooks_of
 from settings import load_settings
 
 Before = Annotated[str, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item; path or URL.")]
@@ -52,7 +53,9 @@ AfterSensor = Annotated[str | None, typer.Option("--after-sensor", help="Sensor 
 BeforeDate = Annotated[str | None, typer.Option("--before-date", help="When it was acquired: 2015-08-31.")]
 AfterDate = Annotated[str | None, typer.Option("--after-date", help="When it was acquired: 2020-08-04.")]
 Layers = Annotated[Path, typer.Option("--layers", help="layers.toml: which cadastral layers, and where.")]
-Rules = Annotated[Path | None, typer.Option("--rules", help="Rulebook file or folder (default: national).")]
+Rules = Annotated[
+    str, typer.Option("--rules", help="Rulebooks: a pack (cn, br), or a file or folder of your own.")
+]
 Region = Annotated[str, typer.Option("--region", help="Code of the administrative region of the changes.")]
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -167,14 +170,14 @@ def judge(
     changes: Annotated[Path, typer.Option("--changes", help="changes.gpkg, as `detect` writes it.")],
     layers: Layers,
     db: Db = None,
-    rules: Rules = None,
+    rules: Rules = DEFAULT,
     region: Region = "",
     json: Json = False,
 ) -> None:
     """Changes × cadastral layers × rulebook → judgements and cases."""
     import pipeline
 
-    folder = rules or pipeline.RULEBOOKS
+    folder = rulebooks_of(rules)
     with terminal.progress() as advance:
         judged = pipeline.judge_changes(changes, layers, db or load_settings().db, folder, region, advance)
     terminal.show_judged(judged.rows(), pipeline.judged_summary(judged, layers, folder), json)
@@ -186,7 +189,7 @@ def run(
     layers: Layers,
     out: Out,
     db: Db = None,
-    rules: Rules = None,
+    rules: Rules = DEFAULT,
     region: Region = "",
     detector: DetectorName = "auto",
     weights: WeightsName = None,
@@ -213,7 +216,7 @@ def run(
     engine = (window, workers, max_memory, device)
     deciding = (threshold, max_false_clues, grow)
     options = _options((detector, weights), deciding, min_area, sensors, dates, engine)
-    folder = rules or pipeline.RULEBOOKS
+    folder = rulebooks_of(rules)
     with terminal.progress() as advance, _cluster(cluster, workers) as there:
         made, judged = pipeline.run(
             before, after, layers, db or load_settings().db, out, options, folder, region, advance, there

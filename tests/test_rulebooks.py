@@ -10,6 +10,7 @@ from cadastre.facts import Fact, Facts
 from cadastre.layers import load_catalogue
 from cases.rules import Verdict, in_force, judge, load_rulebooks
 from ground.errors import BadInput
+from law import rulebooks_of
 
 ROOT = Path(__file__).parent.parent
 HEAD = 'title = "t"\njurisdiction = "j"\neffective_from = 2020-01-01\n'
@@ -132,7 +133,7 @@ SITUATIONS: list[tuple[dict[str, Fact], str, str]] = [
 def test_the_national_book_on_situations_judged_by_hand(
     facts: dict[str, Fact], verdict: str, rule: str
 ) -> None:
-    (book,) = load_rulebooks(ROOT / "cases" / "rulebook")
+    (book,) = load_rulebooks(rulebooks_of("cn"))
     judgement = judge(Facts(CLEAN | facts), book)
     assert (judgement.verdict, judgement.rule_id) == (verdict, rule)
     assert judgement.missing.keys() == {
@@ -167,7 +168,7 @@ def test_the_book_of_the_demonstration(facts: dict[str, Fact], verdict: str, rul
 
 @pytest.mark.parametrize(
     ("rules", "layers"),
-    [("cases/rulebook", "cadastre/layers.toml"), ("demo/rulebook", "demo/layers.toml")],
+    [("law/cn/rulebook", "law/cn/layers.toml"), ("demo/rulebook", "demo/layers.toml")],
 )
 def test_every_fact_that_a_shipped_book_asks_for_is_measured_by_the_layers_beside_it(
     rules: str, layers: str
@@ -181,7 +182,7 @@ def test_every_fact_that_a_shipped_book_asks_for_is_measured_by_the_layers_besid
 
 
 def test_no_shipped_book_says_violation_or_leaves_suspicion_without_proof() -> None:
-    books = [*load_rulebooks(ROOT / "cases" / "rulebook"), *load_rulebooks(ROOT / "demo" / "rulebook")]
+    books = [*load_rulebooks(rulebooks_of("cn")), *load_rulebooks(ROOT / "demo" / "rulebook")]
     for rule in (rule for book in books for rule in book.rules):
         assert rule.verdict in set(Verdict) - {Verdict.DOUBT}
         assert rule.basis
