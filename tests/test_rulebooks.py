@@ -20,7 +20,7 @@ BOOK = HEAD + FIRST + LAST
 
 TYPOS = {
     "a key of the book": (("jurisdiction =", "jurisdicion ="), r"jurisdicion: is not a known key; .*jurisdiction"),
-    "a key of a rule": (('basis = "b"', 'bassis = "b"'), r"rule\.0\.bassis: is not a known key; allowed are basis, id"),
+    "a key of a rule": (('basis = "b"', 'bassis = "b"'), r"rule\.0\.bassis: is not a known key; .*basis, group, id"),
     "a key of a condition": (("min =", "minimum ="), r"rule\.0\.when\.permits_share\.minimum: is not a known key"),
     "no date": (("effective_from = 2020-01-01\n", ""), r"effective_from: is missing; add it"),
     "a wrong date": (("2020-01-01", '"from 2020 on"'), r"effective_from: 'from 2020 on' is wrong"),
@@ -40,8 +40,8 @@ TYPOS = {
         r"rule\.0\.when: fact 'permits_fraction' is unknown; write change_class, .*<layer>_<measure>",
     ),
     "min above max": (("min = 0.95", "min = 9, max = 2"), r"no fact lies between min 9\.0 and max 2\.0"),
-    "nothing asked": (("{ min = 0.95 }", "{}"), r"permits_share: a condition has either min and max, or any_of"),
-    "two things asked": (("min = 0.95", 'min = 1, any_of = ["x"]'), r"a condition has either min and max, or any_of"),
+    "nothing asked": (("{ min = 0.95 }", "{}"), r"permits_share: a condition has either min, .*or any_of"),
+    "two things asked": (("min = 0.95", 'min = 1, any_of = ["x"]'), r"a condition has either min, .*or any_of"),
     "any of nothing": (("min = 0.95", "any_of = []"), r"permits_share\.any_of: \[\] is wrong: .*at least 1 item"),
     "not a number": (("min = 0.95", "min = nan"), r"permits_share\.min: nan is wrong: .*finite number"),
     "no end": (("min = 0.95", "max = inf"), r"permits_share\.max: inf is wrong: .*finite number"),
@@ -123,8 +123,8 @@ SITUATIONS: list[tuple[dict[str, Fact], str, str]] = [
     ({"approvals_share": None, "change_area_m2": 50.0}, "other", "SLIVER"),
     ({"approvals_share": 1.0, "registrations_share": None}, "lawful", "APPROVED"),
     ({"registrations_share": None, "basic_farmland_m2": 5000.0}, "doubt", "REGISTERED"),
-    ({"basic_farmland_m2": None, "redline_m2": 5000.0}, "doubt", "BASIC-FARMLAND"),
-    ({"redline_m2": None}, "doubt", "REDLINE"),
+    ({"basic_farmland_m2": None, "redline_m2": 5000.0}, SUSPECTED, "REDLINE"),  # whatever the basic farmland
+    ({"redline_m2": None}, SUSPECTED, "UNEXPLAINED"),  # suspected in any case
     ({"temporary_use_share": None, "facilities_share": 1.0}, "facility", "FACILITY"),
 ]  # fmt: skip
 
