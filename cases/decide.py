@@ -67,8 +67,24 @@ class Decisions:
         self._outcomes: dict[Answers, Outcome] = {}
 
     def answers(self, values: Mapping[str, Fact]) -> Answers:
-        """What every condition says of these facts."""
-        return tuple([condition.holds(values.get(name)) for name, condition in self.asked])
+        """What the conditions say of these facts, as far as it matters: all False in a rule that is, and after the end.
+
+        The end is the first rule that holds.
+        """
+        said: list[bool | None] = [False] * len(self.asked)
+        for start, end in self.spans:
+            holds = True
+            for place in range(start, end):
+                name, condition = self.asked[place]
+                answer = said[place] = condition.holds(values.get(name))
+                if answer is False:
+                    said[start:end] = [False] * (end - start)
+                    holds = False
+                    break
+                holds = holds and answer is True
+            if holds:
+                break
+        return tuple(said)
 
     def outcome(self, answers: Answers) -> Outcome:
         """Which rule decides, or what keeps it from being decided."""
