@@ -12,6 +12,7 @@ import typer
 import case_verbs
 import detect_verbs
 import model_verbs
+import rule_verbs
 import terminal
 from ground.errors import TiankanError
 from settings import load_settings
@@ -27,6 +28,7 @@ app = typer.Typer(
 scenes_app = typer.Typer(no_args_is_help=True, help="Scenes: what was photographed, when, by which sensor.")
 app.add_typer(scenes_app, name="scenes")
 app.add_typer(case_verbs.cases_app, name="cases")
+app.add_typer(rule_verbs.rules_app, name="rules")
 app.add_typer(model_verbs.models_app, name="models")
 for _verb in (detect_verbs.detect, detect_verbs.batch, detect_verbs.judge, detect_verbs.run):
     app.command()(_verb)

@@ -36,12 +36,17 @@ class Outcome:
     settling: tuple[str, ...] = ()
 
 
+def span_of(name: str) -> tuple[float, float]:
+    """The least and the most that a fact can be."""
+    return next((span for end, span in NATURAL.items() if name.endswith(end)), (-1e15, 1e15))
+
+
 def values_of(name: str, conditions: Sequence[Condition]) -> list[Fact]:
     """Values of a fact, one at least for every combination of answers that it can give."""
     if any(condition.of_text for condition in conditions):
         texts = {text for condition in conditions for text in condition.texts()}
         return ["", SOMETHING_ELSE, *sorted(texts), *sorted(text + SOMETHING_ELSE for text in texts)]
-    low, high = next((span for end, span in NATURAL.items() if name.endswith(end)), (-1e15, 1e15))
+    low, high = span_of(name)
     turns = {low, high, *(value for condition in conditions for value in condition.turns())}
     return [value for value in sorted(turns) if low <= value <= high]
 

@@ -27,11 +27,13 @@ MAY_IMPORT = {
     "model_verbs": {"ground", "terminal", "imagery", "models", "detection"},
     "case_verbs": {"ground", "settings", "terminal", "cases"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
+    "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
         "settings",
         "terminal",
         "model_verbs",
+        "rule_verbs",
         "case_verbs",
         "detect_verbs",
         "imagery",
