@@ -15,6 +15,7 @@ import db_verbs
 import detect_verbs
 import model_verbs
 import replay_verb
+import rule_verbs
 import terminal
 from ground.errors import TiankanError
 from settings import load_settings
@@ -32,9 +33,8 @@ app.add_typer(scenes_app, name="scenes")
 app.add_typer(cadastre_verbs.cadastre_app, name="cadastre")
 app.add_typer(case_verbs.cases_app, name="cases")
 app.add_typer(db_verbs.db_app, name="db")
-rules_app = typer.Typer(no_args_is_help=True, help="Rulebooks: replay a past day's verdicts.")
-rules_app.command()(replay_verb.replay)
-app.add_typer(rules_app, name="rules")
+rule_verbs.rules_app.command()(replay_verb.replay)
+app.add_typer(rule_verbs.rules_app, name="rules")
 app.add_typer(model_verbs.models_app, name="models")
 for _verb in (detect_verbs.detect, detect_verbs.batch, detect_verbs.judge, detect_verbs.run):
     app.command()(_verb)

@@ -9,6 +9,7 @@ import typer
 
 import terminal
 from ground.clock import end_of
+from law import DEFAULT, rulebooks_of
 from settings import load_settings
 
 Before = Annotated[str, typer.Option("--before", help="Earlier scene: GeoTIFF or STAC Item; path or URL.")]
@@ -61,7 +62,9 @@ Layers = Annotated[
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Judge by what was known on this day (default: now).")
 ]
-Rules = Annotated[Path | None, typer.Option("--rules", help="Rulebook file or folder (default: national).")]
+Rules = Annotated[
+    str, typer.Option("--rules", help="Rulebooks: a pack (cn, br), or a file or folder of your own.")
+]
 Region = Annotated[str, typer.Option("--region", help="Code of the administrative region of the changes.")]
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -176,7 +179,7 @@ def judge(
     changes: Annotated[Path, typer.Option("--changes", help="changes.gpkg, as `detect` writes it.")],
     layers: Layers = None,
     db: Db = None,
-    rules: Rules = None,
+    rules: Rules = DEFAULT,
     region: Region = "",
     as_of: AsOf = None,
     json: Json = False,
@@ -184,7 +187,7 @@ def judge(
     """Changes × cadastral layers × rulebook → judgements and cases."""
     import pipeline
 
-    folder = rules or pipeline.RULEBOOKS
+    folder = rulebooks_of(rules)
     with terminal.progress() as advance:
         moment = end_of(as_of, "--as-of") if as_of else None
         judged = pipeline.judge_changes(
@@ -199,7 +202,7 @@ def run(
     out: Out,
     layers: Layers = None,
     db: Db = None,
-    rules: Rules = None,
+    rules: Rules = DEFAULT,
     region: Region = "",
     detector: DetectorName = "auto",
     weights: WeightsName = None,
@@ -226,7 +229,7 @@ def run(
     engine = (window, workers, max_memory, device)
     deciding = (threshold, max_false_clues, grow)
     options = _options((detector, weights), deciding, min_area, sensors, dates, engine)
-    folder = rules or pipeline.RULEBOOKS
+    folder = rulebooks_of(rules)
     with terminal.progress() as advance, _cluster(cluster, workers) as there:
         made, judged = pipeline.run(
             before, after, layers, db or load_settings().db, out, options, folder, region, advance, there

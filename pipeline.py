@@ -27,13 +27,14 @@ from detection.plan import Handles, bytes_of
 from detection.record import versions
 from ground.clock import Clock
 from ground.files import written_beside
+from law import DEFAULT, rulebooks_of
 
 __all__ = [
     "Cluster", "DetectOptions", "Handles", "Judged", "bytes_of", "detect", "judge_changes", "judged_summary",
     "pairs_of", "run", "run_batch",
 ]  # fmt: skip
 
-RULEBOOKS = Path(__file__).parent / "cases" / "rulebook"
+RULEBOOKS = rulebooks_of(DEFAULT)
 REGION = "regions_dominant"
 """The fact that says in which administrative region a change lies."""
 

@@ -97,12 +97,12 @@ def facts_against(shape: shapely.Polygon, shapes: Sequence[shapely.Geometry], **
     return facts_of(changes, l=layer_of(changes, shapes, **more))[0]
 
 
-def book(*rules: dict[str, Any], effective_from: str = "2020-01-01") -> Rulebook:
+def book(*rules: dict[str, Any], effective_from: str = "2020-01-01", **more: Any) -> Rulebook:
     """A rulebook of rules given as in TOML; one that always holds comes last."""
     last = {"id": "LAST", "verdict": "suspected_violation", "when": {}}
     whole = [{"basis": f"basis of {rule['id']}"} | rule for rule in (*rules, last)]
     return Rulebook.model_validate(
-        {"title": "t", "jurisdiction": "j", "effective_from": effective_from, "rule": whole}
+        {"title": "t", "jurisdiction": "j", "effective_from": effective_from, "rule": whole} | more
     )
 
 

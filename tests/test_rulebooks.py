@@ -2,14 +2,14 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cadastre.facts import Fact, Facts
 from cadastre.layers import load_catalogue
-from cases.rules import Verdict, in_force, judge, load_rulebooks
+from cases.rules import in_force, judge, load_rulebooks
 from ground.errors import BadInput
+from law import PACKS, rulebooks_of
 
 ROOT = Path(__file__).parent.parent
 HEAD = 'title = "t"\njurisdiction = "j"\neffective_from = 2020-01-01\n'
@@ -19,7 +19,7 @@ BOOK = HEAD + FIRST + LAST
 
 TYPOS = {
     "a key of the book": (("jurisdiction =", "jurisdicion ="), r"jurisdicion: is not a known key; .*jurisdiction"),
-    "a key of a rule": (('basis = "b"', 'bassis = "b"'), r"rule\.0\.bassis: is not a known key; allowed are basis, id"),
+    "a key of a rule": (('basis = "b"', 'bassis = "b"'), r"rule\.0\.bassis: is not a known key; .*basis, group, id"),
     "a key of a condition": (("min =", "minimum ="), r"rule\.0\.when\.permits_share\.minimum: is not a known key"),
     "no date": (("effective_from = 2020-01-01\n", ""), r"effective_from: is missing; add it"),
     "a wrong date": (("2020-01-01", '"from 2020 on"'), r"effective_from: 'from 2020 on' is wrong"),
@@ -39,8 +39,8 @@ TYPOS = {
         r"rule\.0\.when: fact 'permits_fraction' is unknown; write change_class, .*<layer>_<measure>",
     ),
     "min above max": (("min = 0.95", "min = 9, max = 2"), r"no fact lies between min 9\.0 and max 2\.0"),
-    "nothing asked": (("{ min = 0.95 }", "{}"), r"permits_share: a condition has either min and max, or any_of"),
-    "two things asked": (("min = 0.95", 'min = 1, any_of = ["x"]'), r"a condition has either min and max, or any_of"),
+    "nothing asked": (("{ min = 0.95 }", "{}"), r"permits_share: a condition has either min, .*or any_of"),
+    "two things asked": (("min = 0.95", 'min = 1, any_of = ["x"]'), r"a condition has either min, .*or any_of"),
     "any of nothing": (("min = 0.95", "any_of = []"), r"permits_share\.any_of: \[\] is wrong: .*at least 1 item"),
     "not a number": (("min = 0.95", "min = nan"), r"permits_share\.min: nan is wrong: .*finite number"),
     "no end": (("min = 0.95", "max = inf"), r"permits_share\.max: inf is wrong: .*finite number"),
@@ -93,53 +93,7 @@ def test_two_books_of_one_day_and_no_book_are_refused(tmp_path: Path) -> None:
         load_rulebooks(tmp_path / "gbk.toml")
 
 
-CLEAN: dict[str, Fact] = {
-    "change_area_m2": 5000.0, "approvals_share": 0.0, "registrations_share": 0.0, "facilities_share": 0.0,
-    "temporary_use_share": 0.0, "basic_farmland_m2": 0.0, "protected_areas_share": 0.0, "redline_m2": 0.0,
-}  # fmt: skip
-"""A change of half a hectare on ordinary land that nothing explains."""
 SUSPECTED = "suspected_violation"
-SITUATIONS: list[tuple[dict[str, Fact], str, str]] = [
-    ({}, SUSPECTED, "UNEXPLAINED"),
-    ({"change_area_m2": 99.99}, "other", "SLIVER"),
-    ({"change_area_m2": 100.0}, SUSPECTED, "UNEXPLAINED"),
-    ({"change_area_m2": 60.0, "basic_farmland_m2": 60.0, "redline_m2": 60.0}, "other", "SLIVER"),
-    ({"approvals_share": 0.95}, "lawful", "APPROVED"),
-    ({"approvals_share": 0.949999}, SUSPECTED, "UNEXPLAINED"),
-    ({"approvals_share": 1.0, "registrations_share": 1.0}, "lawful", "APPROVED"),
-    ({"approvals_share": 1.0, "basic_farmland_m2": 5000.0}, "lawful", "APPROVED"),
-    ({"approvals_share": 0.5, "registrations_share": 0.96}, "lawful", "REGISTERED"),
-    ({"facilities_share": 0.95, "basic_farmland_m2": 99.0}, "facility", "FACILITY"),
-    ({"temporary_use_share": 0.99}, "temporary", "TEMPORARY"),
-    ({"facilities_share": 0.5, "temporary_use_share": 0.5}, SUSPECTED, "UNEXPLAINED"),  # halves do not add up
-    ({"basic_farmland_m2": 100.0}, SUSPECTED, "BASIC-FARMLAND"),
-    ({"basic_farmland_m2": 99.999}, SUSPECTED, "UNEXPLAINED"),
-    ({"protected_areas_share": 0.01}, SUSPECTED, "PROTECTED-AREA"),
-    ({"redline_m2": 100.0}, SUSPECTED, "REDLINE"),
-    ({"basic_farmland_m2": 2000.0, "protected_areas_share": 1.0, "redline_m2": 5000.0}, SUSPECTED, "BASIC-FARMLAND"),
-    # What is unknown: a register that is not in hand leaves every larger change in doubt.
-    ({"approvals_share": None}, "doubt", "APPROVED"),
-    ({"approvals_share": None, "change_area_m2": 50.0}, "other", "SLIVER"),
-    ({"approvals_share": 1.0, "registrations_share": None}, "lawful", "APPROVED"),
-    ({"registrations_share": None, "basic_farmland_m2": 5000.0}, "doubt", "REGISTERED"),
-    ({"basic_farmland_m2": None, "redline_m2": 5000.0}, "doubt", "BASIC-FARMLAND"),
-    ({"redline_m2": None}, "doubt", "REDLINE"),
-    ({"temporary_use_share": None, "facilities_share": 1.0}, "facility", "FACILITY"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("facts", "verdict", "rule"), SITUATIONS)
-def test_the_national_book_on_situations_judged_by_hand(
-    facts: dict[str, Fact], verdict: str, rule: str
-) -> None:
-    (book,) = load_rulebooks(ROOT / "cases" / "rulebook")
-    judgement = judge(Facts(CLEAN | facts), book)
-    assert (judgement.verdict, judgement.rule_id) == (verdict, rule)
-    assert judgement.missing.keys() == {
-        name for name, value in facts.items() if value is None and verdict == "doubt"
-    }
-
-
 FOREST: dict[str, Fact] = {
     "change_class": "vegetation_loss", "road_permits_share": 0.0, "compartments_share": 1.0, "protected_share": 0.0,
     "felling_permits_share": 0.0,
@@ -165,24 +119,20 @@ def test_the_book_of_the_demonstration(facts: dict[str, Fact], verdict: str, rul
     assert (judgement.verdict, judgement.rule_id) == (verdict, rule)
 
 
-@pytest.mark.parametrize(
-    ("rules", "layers"),
-    [("cases/rulebook", "cadastre/layers.toml"), ("demo/rulebook", "demo/layers.toml")],
-)
-def test_every_fact_that_a_shipped_book_asks_for_is_measured_by_the_layers_beside_it(
-    rules: str, layers: str
-) -> None:
-    catalogue = load_catalogue(ROOT / layers)
+def test_every_fact_that_the_book_of_the_demonstration_asks_for_is_measured_by_the_layers_beside_it() -> None:
+    catalogue = load_catalogue(ROOT / "demo" / "layers.toml")
     measured = {f"{name}_{measure}" for name, layer in catalogue.items() for measure in layer.measures}
-    asked: set[Any] = {
-        name for book in load_rulebooks(ROOT / rules) for rule in book.rules for name in rule.when
-    }
+    (book,) = load_rulebooks(ROOT / "demo" / "rulebook")
+    asked = {name for rule in book.rules for name in rule.when}
     assert {name for name in asked if not name.startswith("change_")} <= measured
+    assert all(rule.basis for rule in book.rules)
 
 
-def test_no_shipped_book_says_violation_or_leaves_suspicion_without_proof() -> None:
-    books = [*load_rulebooks(ROOT / "cases" / "rulebook"), *load_rulebooks(ROOT / "demo" / "rulebook")]
-    for rule in (rule for book in books for rule in book.rules):
-        assert rule.verdict in set(Verdict) - {Verdict.DOUBT}
-        assert rule.basis
-        assert rule.proof or rule.verdict is not Verdict.SUSPECTED_VIOLATION
+def test_rulebooks_are_those_of_a_pack_or_of_a_path(tmp_path: Path) -> None:
+    assert rulebooks_of("cn") == PACKS / "cn" / "rulebook"
+    assert rulebooks_of(PACKS / "cn") == PACKS / "cn" / "rulebook"
+    (tmp_path / "mine.toml").write_text(BOOK, encoding="utf-8")
+    assert rulebooks_of(tmp_path) == tmp_path
+    assert rulebooks_of(tmp_path / "mine.toml") == tmp_path / "mine.toml"
+    with pytest.raises(BadInput, match=r"xx: is neither a pack \(.*cn\) nor a file or folder of rulebooks"):
+        rulebooks_of("xx")

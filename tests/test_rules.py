@@ -149,11 +149,14 @@ RULES = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(whens=RULES, facts=st.fixed_dictionaries(dict.fromkeys(NAMES, SHARES)))
-def test_a_verdict_stands_whatever_the_unknown_turns_out_to_be(
-    whens: list[dict[str, Any]], facts: dict[str, float | None]
+@given(
+    whens=RULES,
+    facts=st.fixed_dictionaries(dict.fromkeys(NAMES, SHARES)),
+    verdicts=st.lists(st.sampled_from(["lawful", "other", "suspected_violation"]), min_size=4, max_size=4),
+)
+def test_it_is_doubt_if_and_only_if_the_unknown_can_turn_the_verdict(
+    whens: list[dict[str, Any]], facts: dict[str, float | None], verdicts: list[str]
 ) -> None:
-    verdicts = ("lawful", "other", "facility", "temporary")
     rules = [{"id": f"R{i}", "verdict": verdicts[i], "when": when} for i, when in enumerate(whens)]
     rulebook: Rulebook = book(*rules)
     judgement = judge(Facts(dict(facts)), rulebook)
@@ -161,11 +164,86 @@ def test_a_verdict_stands_whatever_the_unknown_turns_out_to_be(
     for name, value in facts.items():
         guesses = [0.0, 0.5, 1.0] if value is None else [value]
         completions = [known | {name: guess} for known in completions for guess in guesses]
-    ends = {judge(Facts(known), rulebook).rule_id for known in completions}
+    ends = [judge(Facts(known), rulebook) for known in completions]
+    said = {end.verdict for end in ends}
+    assert (judgement.verdict is Verdict.DOUBT) == (len(said) > 1)
+    assert judgement.rule_id in {end.rule_id for end in ends}
     if judgement.verdict is Verdict.DOUBT:
-        # Doubt names what is unknown, and the rule it names does hold for one of the guesses or is in the way.
         assert judgement.missing
         assert all(facts[name] is None for name in judgement.missing)
-        assert judgement.rule_id in ends
     else:
-        assert ends == {judgement.rule_id}
+        assert {judgement.verdict} == said
+        assert judgement.missing == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "fact", "answer"),
+    [
+        ({"above": 0.5}, 0.5, False),
+        ({"above": 0.5}, 0.500001, True),
+        ({"below": 0.5}, 0.5, False),
+        ({"min": 2, "below": 8}, 2.0, True),
+        ({"min": 2, "below": 8}, 8.0, False),
+        ({"none_of": ["203"]}, "203", False),
+        ({"none_of": ["203"]}, "", True),
+        ({"none_of": ["203"]}, None, None),
+        ({"starts_with": ["01", "1202"]}, "0103", True),
+        ({"starts_with": ["01", "1202"]}, "1203", False),
+        ({"starts_with": ["01"]}, "", False),
+        ({"starts_with": ["01"]}, 101.0, None),
+        ({"starts_with": ["12"], "none_of": ["1202"]}, "1202", False),
+        ({"starts_with": ["12"], "none_of": ["1202"]}, "1203", True),
+    ],
+)
+def test_strict_bounds_and_texts(asked: dict[str, Any], fact: Fact, answer: bool | None) -> None:
+    assert Condition(**asked).holds(fact) is answer
+
+
+PROOFS = {
+    "permit": {"text": "the permit", "minutes": 5, "settles": ["permits"]},
+    "survey": {"text": "a survey", "minutes": 600, "settles": ["permits", "farms", "change_width_m"]},
+    "lease": {"text": "the lease", "minutes": 30, "settles": ["farms_share"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("permits", "farms", "width", "settles"),
+    [
+        (None, 0.0, 5.0, ["permit", "survey"]),
+        (0.0, None, 5.0, ["lease", "survey"]),
+        # A permit makes it lawful; of a lease alone nothing follows, nor of its absence.
+        (None, None, 5.0, ["permit", "survey"]),
+        (0.0, None, None, ["lease", "survey"]),  # no lease: suspected, whatever the width
+        (0.0, 1.0, 5.0, []),
+    ],
+)
+def test_a_doubt_names_the_proofs_that_can_settle_it_cheapest_first(
+    permits: float | None, farms: float | None, width: float | None, settles: list[str]
+) -> None:
+    facts: dict[str, Fact] = {"permits_share": permits, "farms_share": farms, "change_width_m": width}
+    judgement = judge(Facts(facts), book(A, B, proof=PROOFS))
+    assert [one["proof"] for one in judgement.settles] == settles
+    assert judgement.proof == (PROOFS[settles[0]]["text"] if settles else "")
+
+
+def test_a_book_may_group_its_suspicions_and_no_group_is_misspelled() -> None:
+    rule = {
+        "id": "R",
+        "verdict": "suspected_violation",
+        "when": {"permits_share": {"max": 0}},
+        "group": "roads",
+    }
+    assert judge(Facts({"permits_share": 0.0}), book(rule, groups=["roads"])).group == "roads"
+    with pytest.raises(ValueError, match=r"rule 'R': group 'roads' is not among groups \('road'\)"):
+        book(rule, groups=["road"])
+
+
+def test_a_fact_is_a_text_or_a_number_to_all_rules() -> None:
+    other = {"id": "O", "verdict": "other", "when": {"permits_share": {"any_of": ["1"]}}}
+    with pytest.raises(ValueError, match="a text to one of rules 'A' and 'O' and a number to the other"):
+        book(A, other)
+
+
+def test_bounds_between_which_nothing_lies_are_refused() -> None:
+    with pytest.raises(ValueError, match="no number lies within these bounds"):
+        Condition(min=2, below=2)
