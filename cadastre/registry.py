@@ -101,21 +101,22 @@ def _frame(
     """A vintage's features; columns as `read_layer` gives them."""
     dialect = session.get_bind().dialect.name
     wkb = func.ST_AsBinary(FeatureRow.geometry) if dialect == "postgresql" else FeatureRow.geometry
+    # Of a million rows only what the layer has.
+    names = [name for name in COLUMNS if name in layer.columns or (name == "attributes" and layer.attributes)]
     query = (
-        select(type_coerce(wkb, LargeBinary), *(getattr(FeatureRow, name) for name in COLUMNS))
+        select(type_coerce(wkb, LargeBinary), *(getattr(FeatureRow, name) for name in names))
         # By the index alone: a feature too many beside the box harms nobody.
         .where(FeatureRow.vintage == vintage.row.serial, *meets(FeatureRow, box, dialect)[:1])
         .where((FeatureRow.known_from.is_(None)) | (FeatureRow.known_from <= known.date()))
         .order_by(FeatureRow.serial)
     )
     rows = session.execute(query).all()
-    shapes, *texts = zip(*rows, strict=True) if rows else ((),) * (len(COLUMNS) + 1)
-    said = dict(zip(COLUMNS, texts, strict=True))
-    columns: dict[str, Any] = {
-        name: pd.array(list(said[name]), dtype="str") for name in ("number", "land_class")
-    }
+    shapes, *texts = zip(*rows, strict=True) if rows else ((),) * (len(names) + 1)
+    none = [None] * len(rows)
+    said = dict.fromkeys(COLUMNS, none) | {n: list(t) for n, t in zip(names, texts, strict=True)}
+    columns: dict[str, Any] = {name: pd.array(said[name], dtype="str") for name in ("number", "land_class")}
     for name in ("valid_from", "valid_to", "known_from"):
-        columns[name] = pd.Series(list(said[name]), dtype="datetime64[s]")
+        columns[name] = pd.Series(said[name], dtype="datetime64[s]")
     for name in layer.attributes:
         values = [(attributes or {}).get(name) for attributes in said["attributes"]]
         columns[f"{ATTRIBUTE}{name}"] = pd.array(values, dtype="str")

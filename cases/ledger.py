@@ -203,6 +203,8 @@ def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: da
             "seen": judgement.seen,
             "missing": judgement.missing,
             "proof": judgement.proof,
+            "group": judgement.group,
+            "settles": judgement.settles,
             "layers": entry.layers,
             "land": entry.land.get(change),
             "content": contents[change],

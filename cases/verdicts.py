@@ -8,7 +8,7 @@ from cadastre.facts import Facts
 from cases.rules import Judgement
 from database.tables import JudgementRow
 
-SAID = ("verdict", "rule_id", "basis", "rulebook", "facts", "seen", "missing", "proof")
+SAID = ("verdict", "rule_id", "basis", "rulebook", "facts", "seen", "missing", "proof", "group", "settles")
 """What a judgement says, and a line holds beside the change's id."""
 
 

@@ -101,6 +101,10 @@ class JudgementRow(Base):
     seen: Mapped[dict[str, Any]]
     missing: Mapped[dict[str, Any]]
     proof: Mapped[str]
+    group: Mapped[str | None]
+    """Of a suspected violation: industry, livelihood, transport…, as the rulebook groups them."""
+    settles: Mapped[list[Any] | None]
+    """Proofs that would settle a doubt, the cheapest first: {proof, text, minutes}."""
     layers: Mapped[dict[str, Any]]
     land: Mapped[dict[str, Any] | None]
     """The area ledger: m² of the change by land class."""

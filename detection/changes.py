@@ -45,10 +45,15 @@ DEGREE_DIGITS, METRE_DIGITS = 9, 4
 
 def change_id(pair_id: str, polygon: shapely.Polygon, crs: CRS) -> str:
     """Hash of pair, CRS and shape; the ring's start and direction and noise below 0.1 mm do not count."""
+    return change_ids(pair_id, np.array([polygon], dtype=object), crs)[0]
+
+
+def change_ids(pair_id: str, polygons: NDArray[np.object_], crs: CRS) -> list[str]:
+    """The change_id of each polygon; asking PROJ for the name of a system takes longer than a thousand hashes."""
     digits = METRE_DIGITS if crs.is_projected else DEGREE_DIGITS
-    rounded = shapely.transform(polygon, lambda xy: np.round(xy, digits) + 0.0)
+    rounded = shapely.transform(polygons, lambda xy: np.round(xy, digits) + 0.0)
     code = ":".join(crs.to_authority() or (crs.to_wkt(),))
-    return short_hash("change", pair_id, code, shapely.to_wkb(shapely.normalize(rounded)))
+    return [short_hash("change", pair_id, code, wkb) for wkb in shapely.to_wkb(shapely.normalize(rounded))]
 
 
 def make(
@@ -67,7 +72,7 @@ def make(
     area, perimeter = geodesic_area_m2(lonlat), geodesic_perimeter_m(lonlat)
     frame = gpd.GeoDataFrame(
         {
-            "change_id": pd.array([change_id(pair_id, g, crs) for g in geometries], dtype="str"),
+            "change_id": pd.array(change_ids(pair_id, geometries, crs), dtype="str"),
             "pair_id": pair_id,
             "before": _moment(before),
             "after": _moment(after),

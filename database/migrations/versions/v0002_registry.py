@@ -75,6 +75,8 @@ def _judgings() -> None:
     op.create_index("ix_judging_as_of", "judging", ["as_of"])
     op.execute("ALTER TABLE judgement ADD COLUMN land JSON")
     op.execute("ALTER TABLE judgement ADD COLUMN content VARCHAR(16)")
+    op.execute('ALTER TABLE judgement ADD COLUMN "group" VARCHAR')
+    op.execute("ALTER TABLE judgement ADD COLUMN settles JSON")
     # In SQL, for alembic adds the reference by a second statement, which SQLite has not.
     op.execute("ALTER TABLE judgement ADD COLUMN judging_id VARCHAR(16) REFERENCES judging (id)")
     op.create_index("ix_judgement_judging_id", "judgement", ["judging_id"])
