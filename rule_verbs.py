@@ -1,5 +1,6 @@
 """The verbs of those who write and read law: rules check, explain, whatif."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +8,11 @@ import typer
 
 import terminal
 from law import DEFAULT, pack_of, rulebooks_of
+from settings import load_settings
 
 rules_app = typer.Typer(no_args_is_help=True, help="Rules: check, explain, whatif.")
 
+Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
@@ -53,3 +56,77 @@ def rules_check(
         terminal.say(f"{len(errors)} errors, {len(warnings)} warnings")
     if errors:
         raise typer.Exit(2)
+
+
+@rules_app.command("explain")
+def rules_explain(
+    change: Annotated[str, typer.Argument(help="Id of a change, as in `cases show`.")],
+    db: Db = None,
+    rules: Annotated[
+        str, typer.Option("--rules", help="Pack or path, where its own book is not stored.")
+    ] = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Why a change got its verdict: every rule, what it asked, what it got, and what would settle a doubt."""
+    from cases.explain import explain
+    from cases.rules import load_rulebooks
+    from cases.store import open_store
+
+    store = open_store(db or load_settings().db, create=False)
+    told = explain(store, change, load_rulebooks(rulebooks_of(rules)))
+    if json:
+        terminal.print_json(asdict(told))
+        return
+    rows = [
+        {
+            "rule": ("→ " if step.is_deciding else "") + step.rule, "verdict": step.verdict, "state": step.state,
+            "asked": "\n".join(
+                f"{a.fact} {a.asked}: {a.answer} ({a.why or a.value})" for a in step.asked
+            ) or "always",
+        }
+        for step in told.steps
+    ]  # fmt: skip
+    terminal.show(rows, f"{change}: {told.verdict} by {told.rule}. {told.title} ({told.rulebook})", False)
+    terminal.say(f"Basis: {told.basis or 'none'}")
+    for name, why in told.missing.items():
+        terminal.say(f"Missing: {name}: {why}")
+    for proof in told.settles:
+        terminal.say(f"Would settle it: {proof['text']} (about {proof['minutes']:g} minutes)")
+    if told.proof and not told.settles:
+        terminal.say(f"Proof to bring: {told.proof}")
+    if not told.from_store:
+        terminal.say("Its own rulebook is not stored; this is the one of --rules.")
+    if told.says_now:
+        terminal.say(f"Note: this book alone says {told.says_now} of the same facts.")
+
+
+@rules_app.command("whatif")
+def rules_whatif(
+    rulebook: Annotated[str, typer.Argument(help="A pack, or a file or folder of rulebooks.")],
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Which changes would get another verdict under RULEBOOK, and how many 亩; nothing is written."""
+    from cases.rules import load_rulebooks
+    from cases.store import open_store
+    from cases.whatif import what_if
+
+    books = load_rulebooks(rulebooks_of(rulebook))
+    told = what_if(open_store(db or load_settings().db, create=False), books)
+    if json:
+        terminal.print_json(asdict(told))
+        return
+    terminal.show(told.flows, f"{told.changes} changes under {rulebook}", False)
+    lines = [asdict(turn) for turn in told.turns[: terminal.MOST_LINES]]
+    more = len(told.turns) - len(lines)
+    terminal.show(lines, "Other verdicts, the largest first", False, f"{more} more: --json." if more else "")
+    before, after = told.persons
+    terminal.say(
+        f"{len(told.turns)} of {told.changes} changes would get another verdict: "
+        f"{told.turned_mu:,.2f} 亩, {told.turned_m2:,.2f} m²."
+    )
+    terminal.say(f"A person must look at {after} changes, {before} as it is.")
+    for fact, count in told.never_measured.items():
+        terminal.say(
+            f"Never measured: {fact}, for {count} changes; judge again with a layer that measures it"
+        )
