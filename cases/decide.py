@@ -183,5 +183,5 @@ class Decisions:
             yield learned
 
     def _agrees(self, answers: Answers) -> bool:
-        """Whether all rules that may still hold say the same."""
-        return len({self.verdicts[rule] for rule in self.candidates(answers)}) == 1
+        """Whether every completion leads to the same verdict."""
+        return len({self.verdicts[rule] for rule in self._ends(answers)}) == 1
