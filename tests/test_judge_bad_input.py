@@ -27,7 +27,7 @@ columns  = { number = "PWH" }
 coverage = "everywhere"
 measures = ["share", "numbers"]
 """
-MISSING_THE_REST = {"registrations_share": "no layer in layers.toml measures it"}
+MISSING_THE_REST = {"land_supply_share": "no layer in layers.toml measures it"}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def rewrite(path: Path, change: Callable[[gpd.GeoDataFrame], Any]) -> None:
 
 def test_the_world_as_it_is_leaves_the_half_that_is_not_approved_in_doubt(world: Path) -> None:
     (row,) = judged(world).rows()
-    assert (row["verdict"], row["rule"], row["missing"]) == ("doubt", "REGISTERED", MISSING_THE_REST)
+    assert (row["verdict"], row["rule"], row["missing"]) == ("doubt", "SUPPLIED", MISSING_THE_REST)
     assert row["seen"] == {"change_area_m2": 10_000.0, "approvals_share": 0.5, "approvals_numbers": "2020-17"}
 
 

@@ -18,6 +18,7 @@ from cadastre.facts import measure_crs
 from cadastre.layers import Layer, LayerData, load_catalogue, read_layer
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, UnknownDatum
+from law import pack_of
 from tests.cases_world import EAST, GRID, NORTH, changes_of, on_grid, rect
 
 PLACE = measure_crs(changes_of(rect(0, 0, 100, 100)))
@@ -258,6 +259,6 @@ def test_a_coverage_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_the_template_of_layers_is_sound() -> None:
-    catalogue = load_catalogue(Path(__file__).parent.parent / "cadastre" / "layers.toml")
+    catalogue = load_catalogue(pack_of("cn") / "layers.toml")
     assert catalogue["land_use"].columns == {"number": "TBBH", "land_class": "DLBM"}
     assert CRS.from_epsg(4525).name.endswith("zone 37")

@@ -26,7 +26,37 @@ ROOT = Path(__file__).parent.parent
 LEFT, TOP, PIXEL, SIDE = 600_000.0, 4_200_000.0, 10.0, 120
 A, B, C = (slice(10, 20), slice(10, 20)), (slice(60, 68), slice(80, 88)), (slice(30, 42), slice(60, 72))
 D, E = (slice(90, 91), slice(20, 23)), (slice(100, 106), slice(100, 106))
-REGISTERS = ("approvals", "registrations", "facilities", "temporary_use", "protected_areas", "redline")
+REGISTERS = ("approvals", "registrations")
+RULES = """
+title = "A small national book"
+jurisdiction = "CN"
+effective_from = 2020-01-01
+
+[[rule]]
+id = "APPROVED"
+verdict = "lawful"
+basis = "Land Administration Law 土地管理法, art. 44"
+when = { approvals_share = { min = 0.95 } }
+
+[[rule]]
+id = "REGISTERED"
+verdict = "lawful"
+basis = "不动产登记暂行条例"
+when = { registrations_share = { min = 0.95 } }
+
+[[rule]]
+id = "BASIC-FARMLAND"
+verdict = "suspected_violation"
+basis = "Land Administration Law 土地管理法, art. 35 and 77"
+when = { basic_farmland_m2 = { min = 100 } }
+proof = "photo and record of the field check 举证照片、外业核查记录"
+
+[[rule]]
+id = "NO-FARMLAND"
+verdict = "other"
+basis = "no farmland is occupied"
+when = {}
+"""
 
 
 def _box(place: tuple[slice, slice]) -> shapely.Polygon:
@@ -72,14 +102,14 @@ def _draw_layers(folder: Path) -> None:
         gpd.GeoDataFrame({"no": [f"{name}-1"]}, geometry=[shape], crs="EPSG:32649").to_file(
             folder / f"{name}.gpkg"
         )
-        measure = "m2" if name == "redline" else "share"
         text += f'[{name}]\ntitle = "{name}"\npath = "{name}.gpkg"\ncolumns = {{ number = "no" }}\n'
-        text += f'coverage = "everywhere"\nmeasures = ["{measure}", "numbers"]\n'
+        text += 'coverage = "everywhere"\nmeasures = ["share", "numbers"]\n'
     for name, shape in (("farmland", farmland), ("farmland_extent", whole)):
         gpd.GeoDataFrame(geometry=[shape], crs="EPSG:32649").to_crs(4490).to_file(folder / f"{name}.gpkg")
     text += '[basic_farmland]\ntitle = "永久基本农田"\npath = "farmland.gpkg"\n'
     text += 'coverage = "farmland_extent.gpkg"\nmeasures = ["m2"]\n'
     (folder / "layers.toml").write_text(text, encoding="utf-8")
+    (folder / "rules.toml").write_text(RULES, encoding="utf-8")
 
 
 def tiankan(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -91,8 +121,9 @@ def tiankan(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess
 def _run(world: Path, *more: str) -> subprocess.CompletedProcess[str]:
     scenes = ("--before", world / "before.tif", "--after", world / "after.tif", "--sensor", "sentinel-2")
     dates = ("--before-date", "2021-05-01", "--after-date", "2021-09-01")
+    law = ("--rules", world / "rules.toml")
     places = ("--layers", world / "layers.toml", "--db", world / "cases.db", "--out", world / "out")
-    return tiankan("run", *scenes, *dates, *places, *more)
+    return tiankan("run", *scenes, *dates, *law, *places, *more)
 
 
 def test_two_scenes_and_a_cadastre_become_cases(world: Path) -> None:
