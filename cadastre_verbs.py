@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,7 +43,7 @@ def cadastre_import(
     from cadastre.importing import Asked, import_layer
     from database.engine import open_database, transaction
 
-    moment = end_of(known, "--known") if known else datetime.now(UTC)
+    moment = end_of(known, "--known") if known else None
     asked = Asked(known=moment, state_of=_day(valid_from), more=more, repair=repair, far=far)
     chosen = _chosen(layers, layer)
     engine = open_database(db or load_settings().db, create=True)

@@ -42,13 +42,14 @@ EVERYWHERE_BOX = (np.inf, np.inf, -np.inf, -np.inf)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """How a layer is brought in. `known`: since when it is known; `state_of`: the day whose state a map shows.
+    """How a layer is brought in. `known`: since when it is known, None: since it is all there; `state_of`: the day
+    whose state a map shows.
 
     `more`: entries beside those known, not a new whole list; `repair`: mend what is invalid; `far`: it may lie
     away from the other layers.
     """
 
-    known: datetime
+    known: datetime | None = None
     state_of: date | None = None
     more: bool = False
     repair: bool = False
@@ -90,7 +91,8 @@ def import_layer(
     there = _there(session, name, layer, hashes, asked)
     if there:
         return Imported(id=there.id, layer=name, features=there.features, is_new=False, report=there.report)
-    _not_before_a_judging(session, name, asked.known)
+    if asked.known:
+        _not_before_a_judging(session, name, asked.known)
     report = Report()
     with streamed(path, layer) as stream:
         crs = crs_of_layer(stream.crs, layer, path)
@@ -99,7 +101,7 @@ def import_layer(
     report.finish()
     if not asked.far:
         check_near(bounds, _others(session, name), f"{path}: layer {name}")
-    _close(session, vintage, layer, report, bounds)
+    _close(session, vintage, layer, report, bounds, asked.known)
     return Imported(id=vintage.id, layer=name, features=report.kept, is_new=True, report=vintage.report)
 
 
@@ -154,9 +156,9 @@ def _state(layer: Layer, asked: Asked) -> date | None:
 
 def _not_before_a_judging(session: Session, name: str, known: datetime) -> None:
     latest = session.scalar(select(func.max(JudgingRow.as_of)))
-    if latest and known < latest:
+    if latest and known <= latest:
         raise BadInput(
-            f"--known: {known:%Y-%m-%d} lies before the judging of {latest:%Y-%m-%d %H:%M} UTC, which was made without "
+            f"--known: {known:%Y-%m-%d} is not after the judging of {latest:%Y-%m-%d %H:%M} UTC, made without "
             f"this vintage of layer {name}; give the day on which it became known here"
         )
 
@@ -173,7 +175,7 @@ def _opened(
         layer=name,
         kind="more" if asked.more else layer.kind,
         valid_from=state,
-        known_from=asked.known,
+        known_from=asked.known or datetime.now(UTC),
         imported=datetime.now(UTC),
         description=description,
         source=layer.path,
@@ -272,11 +274,22 @@ def _others(session: Session, name: str) -> dict[str, Bounds]:
     return {layer: tuple(report["bounds"]) for layer, report in session.execute(query) if report["bounds"]}
 
 
-def _close(session: Session, vintage: VintageRow, layer: Layer, report: Report, bounds: Bounds) -> None:
+def _close(
+    session: Session,
+    vintage: VintageRow,
+    layer: Layer,
+    report: Report,
+    bounds: Bounds,
+    known: datetime | None,
+) -> None:
     """The vintage is whole: what was found stands in it, and from now on nothing of it is altered."""
     empty = not np.isfinite(bounds).all()
     vintage.report = report.said() | {"bounds": None if empty else list(bounds)}
     if layer.coverage == BOUNDS:
         vintage.covers = shapely.Polygon() if empty else shapely.box(*bounds)
     vintage.features = report.kept
+    if known is None:
+        # What was judged while the file was read was judged without it.
+        vintage.known_from = datetime.now(UTC)
+    _not_before_a_judging(session, vintage.layer, vintage.known_from)
     session.flush()

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cadastre.registry import catalogue_known, layers_known
 from pyproj import CRS
 from sqlalchemy.orm import Session
 
 from cadastre.layers import Catalogue, LayerData, load_catalogue, read_layers
+from cadastre.registry import catalogue_known, layers_known
 from cases.provenance import layer_hashes
 from database.tables import JudgingRow
 from ground.crs import crs_of

@@ -34,15 +34,21 @@ def peak_rss_mib() -> float:
 
 
 def end_of(text: str, where: str) -> datetime:
-    """A moment; a day alone means its last moment, UTC: what became known on a day was known on it.
+    """A moment; a day alone means its last moment, UTC: what became known on a day was known on it. Today ends now.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: it is neither, or lies in the future.
     """
+    now = datetime.now(UTC)
     try:
         if len(text) == len("2020-08-04"):
-            return datetime.combine(date.fromisoformat(text), time_of_day.max, UTC)
-        moment = datetime.fromisoformat(text)
+            moment = datetime.combine(date.fromisoformat(text), time_of_day.max, UTC)
+            moment = now if moment.date() == now.date() else moment
+        else:
+            moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"{where}: {text!r} is not a day; write 2020-08-04 or 2020-08-04T09:30:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > now:
+        raise BadInput(f"{where}: {text} lies in the future; give a day that has come")
+    return moment

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -127,10 +128,22 @@ def test_time_does_not_run_backward(county: Path) -> None:
     late = refusal(
         "cadastre", "import", county / "layers.toml", "--db", county / "c.db", "--known", "2021-09-20"
     )
-    assert "--known: 2021-09-20 lies before the judging of 2021-10-01" in late
+    assert "--known: 2021-09-20 is not after the judging of 2021-10-01" in late
     nothing = refusal("rules", "replay", "--db", county / "c.db", "--as-of", "2021-09-30")
     assert "nothing was judged by 2021-09-30" in nothing
+    tomorrow = (date.today() + timedelta(days=2)).isoformat()
+    assert "lies in the future" in refusal("judge", *words, "--as-of", tomorrow)
     assert "'soon' is not a day" in refusal("rules", "replay", "--db", county / "c.db", "--as-of", "soon")
+
+
+def test_today_ends_now(county: Path) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    permits(county, half(True), half(False))
+    imported(county, "--known", today)
+    assert judged(county, today) == "lawful"
+    # Not at midnight to come: what is judged now, without a day, is judged later than that.
+    words = ("--changes", county / "changes.gpkg", "--db", county / "c.db", "--rules", county / "book.toml")
+    assert tiankan("judge", *words)[0] == 0
 
 
 def test_an_altered_verdict_is_found(county: Path) -> None:
