@@ -22,9 +22,10 @@ from shapely.affinity import translate
 from cadastre.land import MU_M2, PER_M2, LandLedger, ledgers_of, load_groups, merge, split
 from cadastre.landcover import UNCLASSIFIED
 from cadastre.overlay import intersection, union
+from law import pack_of
 from tests.land_world import World, strips, world
 
-GROUPS = load_groups()
+GROUPS = load_groups(pack_of("cn") / "land_classes.toml")
 SPLIT_EVERY = 4
 
 

@@ -28,13 +28,14 @@ MU_M2 = 2000 / 3
 """1 亩."""
 
 
-def load_groups(path: Path = Path(__file__).with_name("land.toml")) -> dict[str, list[str]]:
-    """Groups of land classes: their code prefixes.
+def load_groups(path: Path) -> dict[str, list[str]]:
+    """Groups of land classes, their code prefixes, from a land_classes.toml; its `source` is for readers.
 
     Raises:
         BadInput: a typo, with file and key.
     """
-    groups: dict[str, list[str]] = parse(dict[str, list[str]], load_toml(path), path)
+    table = {name: codes for name, codes in load_toml(path).items() if name != "source"}
+    groups: dict[str, list[str]] = parse(dict[str, list[str]], table, path)
     return groups
 
 

@@ -1,6 +1,7 @@
 """What a judging measures: the facts of every layer, widths where a rule may come to ask, and the area ledger."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -50,7 +51,7 @@ def _widths(
         for name, condition in rule.when.items():
             column = facts.columns.get(name)
             if column is not None:
-                held &= [condition.holds(value) is not False for value in column.values]
+                held &= np.array([condition.holds(v) is not False for v in column.values], dtype=bool)
         rows |= held
     some = measure(frame[rows], {}, {}, wanted=WIDTHS, crs=crs).columns if rows.any() else {}
     return {name: _spread(some.get(name), rows) for name in WIDTHS}
@@ -72,13 +73,22 @@ def _moments(column: pd.Series) -> Column:
     return Column([*values], why)
 
 
-def land_of(frame: gpd.GeoDataFrame, known: Known, crs: CRS) -> dict[str, dict[str, Any]]:
+def groups_beside(rules: Path) -> dict[str, list[str]]:
+    """The groups of land classes of the pack that rulebooks lie in; none where it has none."""
+    folder = rules if rules.is_dir() else rules.parent
+    path = folder.parent / "land_classes.toml"
+    return load_groups(path) if path.is_file() else {}
+
+
+def land_of(
+    frame: gpd.GeoDataFrame, known: Known, crs: CRS, groups: dict[str, list[str]]
+) -> dict[str, dict[str, Any]]:
     """The area ledger of every change, as plain data; empty where there is no layer `land_use`."""
     if LAND not in known.layers:
         return {}
     shapes = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), crs, "changes")
     basic, redline = (known.layers.get(name) for name in (BASIC, REDLINE))
-    ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], load_groups(), basic, redline)
+    ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], groups, basic, redline)
     return {
         change: {
             "area_m2": ledger.area_m2, "class_m2": ledger.class_m2, "group_mu": ledger.group_mu,

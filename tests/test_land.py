@@ -20,9 +20,10 @@ from cadastre.land import (
 )  # fmt: skip
 from cadastre.landcover import grouping
 from ground.errors import BadInput
+from law import pack_of
 from tests.cases_world import changes_of, layer_of, rect
 
-GROUPS = load_groups()
+GROUPS = load_groups(pack_of("cn") / "land_classes.toml")
 HECTARE = rect(0, 0, 100, 100)
 
 
