@@ -126,8 +126,8 @@ def run(*words: Any) -> Any:
 
 
 def test_the_verbs_say_it_as_text_and_as_json(world: tuple[CaseStore, list[str]], tmp_path: Path) -> None:
-    _, ids = world
-    db, other = tmp_path / "cases.db", written(tmp_path, OTHER_BOOK)
+    store, ids = world
+    db, other = store.engine.url.render_as_string(hide_password=False), written(tmp_path, OTHER_BOOK)
     told = json.loads(run("whatif", other, "--db", db, "--json"))
     assert (told["turned_mu"], len(told["turns"])) == (30.09, 3)
     assert "3 of 4 changes would get another verdict: 30.09 亩, 20,060.00 m²." in run(
