@@ -11,6 +11,8 @@ from sqlalchemy.types import UserDefinedType
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; a west greater than the east crosses the antimeridian."""
 SRID = 4326
+SINGLE = 1e-37
+"""Degrees. Below it single precision has no numbers, and SQLite rounds an edge inward, to nought."""
 RTREES = {"change": "change_rtree", "feature": "feature_rtree"}
 """SQLite's index of each table that has one, kept by triggers (see the migrations)."""
 
@@ -86,9 +88,10 @@ def _rtree(row: Any, boxes: list[Box]) -> ColumnElement[bool]:
     tree = table(RTREES[row.__tablename__], *map(column, ("serial", *EDGES)))
     c = tree.c
     found = [
-        (c.west <= east) & (c.east >= west) & (c.south <= north) & (c.north >= south)
+        (c.west <= east + SINGLE) & (c.east >= west - SINGLE) & (c.south <= north + SINGLE)
+        & (c.north >= south - SINGLE)
         for west, south, east, north in boxes
-    ]
+    ]  # fmt: skip
     # One search a box: an OR inside would make SQLite read the whole tree.
     return or_(*(row.serial.in_(select(c.serial).where(each)) for each in found))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import errors
 from sqlalchemy import make_url, select, text
@@ -64,6 +64,7 @@ LAT = st.floats(-90, 90, width=64)
     ),
     asked=st.lists(st.tuples(LON, LAT, LON, LAT), min_size=1, max_size=4),
 )
+@example(boxes=[(0.0, -1e-216, 1e-3, 1e-4)], asked=[(0.0, -1.0, 0.0, -2.2250738585072014e-308)])
 def test_search_by_box_is_exact_on_every_database(
     tmp_path_factory: pytest.TempPathFactory, boxes: list[Any], asked: list[Any]
 ) -> None:
