@@ -2,13 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import terminal
 from law import DEFAULT, pack_of, rulebooks_of
 from settings import load_settings
+
+if TYPE_CHECKING:
+    from cases.explain import Step
 
 rules_app = typer.Typer(no_args_is_help=True, help="Rules: check, explain, whatif.")
 
@@ -77,16 +80,13 @@ def rules_explain(
     if json:
         terminal.print_json(asdict(told))
         return
-    rows = [
-        {
-            "rule": ("→ " if step.is_deciding else "") + step.rule, "verdict": step.verdict, "state": step.state,
-            "asked": "\n".join(
-                f"{a.fact} {a.asked}: {a.answer} ({a.why or a.value})" for a in step.asked
-            ) or "always",
-        }
-        for step in told.steps
-    ]  # fmt: skip
-    terminal.show(rows, f"{change}: {told.verdict} by {told.rule}. {told.title} ({told.rulebook})", False)
+    terminal.show(
+        _walked(told.steps), f"{change}: {told.verdict} by {told.rule}. {told.title} ({told.rulebook})", False
+    )
+    if told.former:
+        before = told.former
+        headline = f"{before.title}, until {before.until}: {before.verdict} by {before.rule}"
+        terminal.show(_walked(before.steps), headline, False)
     terminal.say(f"Basis: {told.basis or 'none'}")
     for name, why in told.missing.items():
         terminal.say(f"Missing: {name}: {why}")
@@ -98,6 +98,18 @@ def rules_explain(
         terminal.say("Its own rulebook is not stored; this is the one of --rules.")
     if told.says_now:
         terminal.say(f"Note: this book alone says {told.says_now} of the same facts.")
+
+
+def _walked(steps: "list[Step]") -> list[dict[str, str]]:
+    return [
+        {
+            "rule": ("→ " if step.is_deciding else "") + step.rule, "verdict": step.verdict, "state": step.state,
+            "asked": "\n".join(
+                f"{a.fact} {a.asked}: {a.answer} ({a.why or a.value})" for a in step.asked
+            ) or "always",
+        }
+        for step in steps
+    ]  # fmt: skip
 
 
 @rules_app.command("whatif")

@@ -29,6 +29,7 @@ from cadastre.quality import Report, check, check_text, look_over
 from cadastre.streaming import Stream, streamed
 from database.bulk import add
 from database.cadastre_tables import FeatureRow, VintageRow
+from database.engine import alone
 from database.tables import JudgingRow
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput
@@ -288,6 +289,7 @@ def _close(
     if layer.coverage == BOUNDS:
         vintage.covers = shapely.Polygon() if empty else shapely.box(*bounds)
     vintage.features = report.kept
+    alone(session)  # Whoever records a judging now waits, and then sees this vintage.
     if known is None:
         # What was judged while the file was read was judged without it.
         vintage.known_from = datetime.now(UTC)

@@ -54,8 +54,17 @@ def layers_known(
         counting = counting_at(session, name, known)
         cut = None if set(layer.measures) & set(FAR) else box
         layers[name] = _layer(session, layer, counting, known, crs, cut)
-        made_of[name] = "+".join(vintage.row.id for vintage in counting)
+        made_of[name] = _named(counting)
     return layers, made_of
+
+
+def vintages_known(session: Session, known: datetime) -> dict[str, str]:
+    """The ids of the vintages that each layer was made of at a moment."""
+    return {name: _named(counting_at(session, name, known)) for name in catalogue_known(session, known)}
+
+
+def _named(counting: Sequence[Counting]) -> str:
+    return "+".join(vintage.row.id for vintage in counting)
 
 
 def counting_at(session: Session, name: str, known: datetime) -> list[Counting]:

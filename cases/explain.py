@@ -1,17 +1,20 @@
 """Explaining a judgement: every rule of its book with what it asked, what it got, and which of them decided."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from cadastre.facts import Fact, Facts
 from cases.conditions import Condition
+from cases.known import books_of
+from cases.measuring import FIRST, LAST
 from cases.rulebook import Rulebook, in_force
-from cases.rules import Judgement, judge
+from cases.rules import LAW, Judgement, formers, judge
 from cases.store import CaseStore
-from database.tables import ChangeRow, JudgementRow, RulebookRow
+from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
 from ground.errors import NotFound
 
 HOLDS, FAILS, UNKNOWN, NOT_TRIED = "holds", "fails", "unknown", "not tried"
@@ -47,6 +50,7 @@ class Explanation:
     """A judgement as it is stored, and every rule of its book; `says_now` where the book says otherwise today.
 
     `from_store`: the book is the one it was judged by; else it is that of --rules, which may be another.
+    `former`: where the law changed between the scenes and said something else before, the same of that book.
     """
 
     change_id: str
@@ -61,6 +65,18 @@ class Explanation:
     title: str
     from_store: bool
     says_now: str
+    steps: list[Step]
+    former: "Walk | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """What a book that went out of force on `until` says of the same facts."""
+
+    title: str
+    until: date
+    verdict: str
+    rule: str
     steps: list[Step]
 
 
@@ -94,7 +110,8 @@ def explain(store: CaseStore, change_id: str, books: list[Rulebook]) -> Explanat
             )
         facts = Facts(row.facts, row.missing)
         said = judge(facts, book)
-        same = (str(said.verdict), said.rule_id) == (row.verdict, row.rule_id)
+        former = _former(session, row, facts) if LAW in row.missing else None
+        same = former or (str(said.verdict), said.rule_id) == (row.verdict, row.rule_id)
         return Explanation(
             change_id=change_id,
             judged=row.judged,
@@ -109,7 +126,29 @@ def explain(store: CaseStore, change_id: str, books: list[Rulebook]) -> Explanat
             from_store=kept is not None,
             says_now="" if same else f"{said.verdict} by {said.rule_id}",
             steps=walk(facts, book, said),
+            former=former,
         )
+
+
+def _former(session: Session, row: JudgementRow, facts: Facts) -> Walk | None:
+    """The first book in force between the scenes that said something else than the last; None where none is kept."""
+    judging = session.get(JudgingRow, row.judging_id) if row.judging_id else None
+    if judging is None:
+        return None
+    books = books_of(session, judging)
+    first, last = (_day_of(row.facts.get(name)) for name in (FIRST, LAST))
+    now = judge(facts, in_force(books, last))
+    for book, turn in formers(books, first, last):
+        said = judge(facts, book)
+        if said.verdict != now.verdict:
+            title = f"{book.title}, from {book.effective_from}"
+            steps = walk(facts, book, said)
+            return Walk(title=title, until=turn, verdict=str(said.verdict), rule=said.rule_id, steps=steps)
+    return None
+
+
+def _day_of(text: Fact) -> date | None:
+    return datetime.fromisoformat(str(text)).date() if text else None
 
 
 def walk(facts: Facts, book: Rulebook, said: Judgement) -> list[Step]:

@@ -25,9 +25,13 @@ class Situation(Strict):
 
 
 class Golden(Strict):
-    """A table: the facts of an ordinary change, and situations that differ from it."""
+    """A table: the facts of an ordinary change, and situations that differ from it.
+
+    Every situation without a day of its own is judged on the day `on` and on each of `also_on`.
+    """
 
     on: date
+    also_on: list[date] = []
     clean: dict[str, float | str]
     situation: list[Situation]
 
@@ -42,24 +46,32 @@ def load_golden(path: Path) -> Golden:
     return golden
 
 
-def judged(golden: Golden, one: Situation, books: list[Rulebook]) -> Judgement:
-    """What the book of the day says of a situation."""
+def days(golden: Golden, one: Situation) -> list[date]:
+    """The days on which a situation is judged."""
+    return [one.on] if one.on else [golden.on, *golden.also_on]
+
+
+def judged(golden: Golden, one: Situation, books: list[Rulebook], on: date) -> Judgement:
+    """What the book of a day says of a situation."""
     known: dict[str, Fact] = {**golden.clean, **one.facts, **dict.fromkeys(one.unknown)}
-    return judge(Facts(known), in_force(books, one.on or golden.on))
+    return judge(Facts(known), in_force(books, on))
 
 
 def differences(golden: Golden, books: list[Rulebook]) -> list[str]:
     """A sentence for every situation of which the book says something else."""
     told = []
-    for one in golden.situation:
-        said = judged(golden, one, books)
+    situations = [(one, on) for one in golden.situation for on in days(golden, one)]
+    for one, on in situations:
+        said = judged(golden, one, books, on)
         found = (str(said.verdict), said.rule_id, sorted(said.missing))
         wanted = (str(one.verdict), one.rule, sorted(one.missing))
         proofs = [str(proof["proof"]) for proof in said.settles]
         if found != wanted:
-            told.append(f"{one.story}: {_said(*found)}, not {_said(*wanted)}")
+            told.append(f"{one.story} ({on}): {_said(*found)}, not {_said(*wanted)}")
         elif one.settles is not None and proofs != one.settles:
-            told.append(f"{one.story}: settled by {', '.join(proofs)}, not by {', '.join(one.settles)}")
+            told.append(
+                f"{one.story} ({on}): settled by {', '.join(proofs)}, not by {', '.join(one.settles)}"
+            )
     return told
 
 

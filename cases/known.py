@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pyproj import CRS
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cadastre.layers import Catalogue, LayerData, load_catalogue, read_layers
 from cadastre.registry import catalogue_known, layers_known
 from cases.provenance import layer_hashes
-from database.tables import JudgingRow
+from cases.rulebook import Rulebook
+from database.tables import JudgingRow, RulebookRow
 from ground.crs import crs_of
 from ground.errors import BadInput
 
@@ -77,3 +79,22 @@ def from_judging(
     if not path.is_file() or layer_hashes(path, load_catalogue(path)) != judging.layers:
         return None
     return from_files(path, crs)
+
+
+def books_of(session: Session, judging: JudgingRow) -> list[Rulebook]:
+    """The rulebooks that were known to a judging, oldest first.
+
+    Raises:
+        BadInput: one of them is not in the database.
+    """
+    found = {
+        row.id: Rulebook.model_validate(row.content)
+        for row in session.scalars(select(RulebookRow).where(RulebookRow.id.in_(judging.rulebooks)))
+    }
+    for version in judging.rulebooks:
+        if version not in found:
+            raise BadInput(
+                f"rulebook {version} of the judging of {judging.as_of:%Y-%m-%d} is not in the database; "
+                "restore it from a backup"
+            )
+    return [found[version] for version in judging.rulebooks]

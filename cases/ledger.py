@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
+from cadastre.registry import vintages_known
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
@@ -77,6 +78,7 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     }
     with store.transaction(writes=True) as session:
         alone(session)
+        _knows_no_more(session, entry.judging)
         ids = _ids(session, entry, contents)
         _scenes(session, entry)
         _add_new(session, RulebookRow, entry.rulebooks)
@@ -85,6 +87,23 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
         judgements = _judgements(session, entry, ids, contents, now)
         cases = _cases(session, entry, ids, workflow, now)
     return Added(changes, judgements, cases)
+
+
+def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:
+    """Nothing, if the registry still says what was judged by.
+
+    Raises:
+        BadInput: a vintage known by then came in meanwhile; replay would judge by it.
+    """
+    if judging is None or judging["versions"].get("place") != "":
+        return
+    now = vintages_known(session, judging["as_of"])
+    late = sorted(name for name in now if now[name] != judging["layers"].get(name))
+    if late:
+        raise BadInput(
+            f"--db: layer {late[0]} was imported, as known by {judging['as_of']:%Y-%m-%d %H:%M} UTC, while the changes "
+            "were judged without it; nothing was recorded, judge again"
+        )
 
 
 def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:

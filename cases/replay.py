@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cases import verdicts
-from cases.known import from_judging
+from cases.known import books_of, from_judging
 from cases.measuring import FIRST, LAST, measured
 from cases.rules import Rulebook, judge_between
 from cases.store import CaseStore
-from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
+from database.tables import ChangeRow, JudgementRow, JudgingRow
 from ground.crs import LONLAT, crs_of
 from ground.errors import BadInput
 
@@ -50,7 +50,7 @@ def replay(store: CaseStore, as_of: datetime) -> Replayed:
     not_measured = 0
     with store.transaction() as session:
         for judging, rows in _judged(session, as_of):
-            books = _books(session, judging)
+            books = books_of(session, judging)
             facts = _measured(session, judging, books, _frame(session, rows))
             not_measured += len(rows) if facts is None else 0
             for row in rows:
@@ -94,20 +94,6 @@ def _judged(session: Session, as_of: datetime) -> list[tuple[JudgingRow, list[Ju
     for row, judging in last.values():
         grouped.setdefault(judging.id, (judging, []))[1].append(row)
     return list(grouped.values())
-
-
-def _books(session: Session, judging: JudgingRow) -> list[Rulebook]:
-    found = {
-        row.id: Rulebook.model_validate(row.content)
-        for row in session.scalars(select(RulebookRow).where(RulebookRow.id.in_(judging.rulebooks)))
-    }
-    for version in judging.rulebooks:
-        if version not in found:
-            raise BadInput(
-                f"rulebook {version} of the judging of {judging.as_of:%Y-%m-%d} is not in the database; "
-                "restore it from a backup"
-            )
-    return [found[version] for version in judging.rulebooks]
 
 
 def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:

@@ -4,7 +4,7 @@ Three-valued: a fact nobody could measure makes a condition neither true nor fal
 it is doubt, which says what is missing and what would settle it, cheapest first; where it cannot, the verdict stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -14,11 +14,13 @@ from cases.conditions import NEED_A_PERSON, Condition, Verdict
 from cases.rulebook import Rule, Rulebook, in_force, load_rulebooks
 
 __all__ = [
-    "NEED_A_PERSON", "NO_RULEBOOK", "Condition", "Judgement", "Rule", "Rulebook", "Verdict", "in_force", "judge",
-    "judge_between", "load_rulebooks",
+    "LAW", "NEED_A_PERSON", "NO_RULEBOOK", "Condition", "Judgement", "Rule", "Rulebook", "Verdict", "formers",
+    "in_force", "judge", "judge_between", "load_rulebooks",
 ]  # fmt: skip
 
 NO_RULEBOOK = "NO-RULEBOOK-IN-FORCE"
+LAW = "law"
+"""What is missing where the law changed between the scenes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +84,30 @@ def judge_between(
     A day that nobody knows: the newest book in force on the other; the newest of all where both are unknown.
     """
     newest = judge(facts, in_force(books, last or first))
-    if first is None or last is None:
-        return newest
-    for turn in (book.effective_from for book in books if first < book.effective_from <= last):
-        eve = turn - timedelta(days=1)
-        former = in_force(books, eve)
-        said = judge(facts, former).verdict if former else newest.verdict
+    for former, turn in formers(books, first, last):
+        said = judge(facts, former).verdict
         if said != newest.verdict:
-            why = f"by the law until {eve} it is {said}, by that since {turn} {newest.verdict}"
+            why = f"by the law until {turn - timedelta(days=1)} it is {said}, by that since {turn} {newest.verdict}"
             return replace(
                 newest,
                 verdict=Verdict.DOUBT,
-                missing=newest.missing | {"law": f"{why}; a scene from about {turn} would settle it"},
+                missing=newest.missing | {LAW: f"{why}; a scene from about {turn} would settle it"},
                 proof=f"a scene from about {turn}, or another proof of when the ground changed",
                 group="",
             )
     return newest
+
+
+def formers(
+    books: Sequence[Rulebook], first: date | None, last: date | None
+) -> Iterator[tuple[Rulebook, date]]:
+    """The books that went out of force between two days, oldest first, each with the day of the next one."""
+    if first is None or last is None:
+        return
+    for turn in (book.effective_from for book in books if first < book.effective_from <= last):
+        former = in_force(books, turn - timedelta(days=1))
+        if former is not None:
+            yield former, turn
 
 
 def _why(name: str, facts: Facts) -> str:

@@ -1,13 +1,14 @@
 """The golden table of every shipped pack: each situation gets the verdict that was written down by hand."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from cadastre.facts import Facts
 from cadastre.layers import load_catalogue
-from cases.golden import Golden, Situation, differences, judged, load_golden
-from cases.rulebook import FACTS_OF_CHANGE, load_rulebooks
+from cases.golden import Golden, Situation, days, differences, judged, load_golden
+from cases.rulebook import FACTS_OF_CHANGE, in_force, load_rulebooks
 from cases.rules import judge
 from ground.errors import BadInput
 from law import PACKS, packs, rulebooks_of
@@ -16,15 +17,16 @@ TABLES = {name: load_golden(PACKS / name / "golden.toml") for name in packs()}
 BOOKS = {name: load_rulebooks(rulebooks_of(name)) for name in packs()}
 LEAST = {"cn": 60, "br": 30}
 SITUATIONS = [
-    pytest.param(name, one, id=f"{name}: {one.story}")
+    pytest.param(name, one, on, id=f"{name} {on}: {one.story}")
     for name, table in TABLES.items()
     for one in table.situation
+    for on in days(table, one)
 ]
 
 
-@pytest.mark.parametrize(("pack", "one"), SITUATIONS)
-def test_the_book_says_what_was_written_down_by_hand(pack: str, one: Situation) -> None:
-    said = judged(TABLES[pack], one, BOOKS[pack])
+@pytest.mark.parametrize(("pack", "one", "on"), SITUATIONS)
+def test_the_book_says_what_was_written_down_by_hand(pack: str, one: Situation, on: date) -> None:
+    said = judged(TABLES[pack], one, BOOKS[pack], on)
     assert (said.verdict, said.rule_id, sorted(said.missing)) == (one.verdict, one.rule, sorted(one.missing))
     if one.settles is not None:
         assert [proof["proof"] for proof in said.settles] == one.settles
@@ -35,8 +37,14 @@ def test_the_book_says_what_was_written_down_by_hand(pack: str, one: Situation) 
 def test_every_rule_of_every_book_has_a_situation_in_which_it_decides(pack: str) -> None:
     table = TABLES[pack]
     assert len(table.situation) >= LEAST.get(pack, 1)
-    told = {one.rule for one in table.situation if not one.missing}
-    assert {rule.id for book in BOOKS[pack] for rule in book.rules} <= told
+    told = {
+        (book.version, one.rule)
+        for one in table.situation
+        if not one.missing
+        for on in days(table, one)
+        if (book := in_force(BOOKS[pack], on))
+    }
+    assert {(book.version, rule.id) for book in BOOKS[pack] for rule in book.rules} <= told
     stories = [one.story for one in table.situation]
     assert len(set(stories)) == len(stories)
 
@@ -84,7 +92,7 @@ def test_a_difference_is_one_sentence() -> None:
     wrong = table.situation[0].model_copy(update={"verdict": "lawful", "rule": "APPROVED"})
     altered = Golden(on=table.on, clean=table.clean, situation=[wrong])
     assert differences(altered, BOOKS["cn"]) == [
-        f"{wrong.story}: suspected_violation by SUSPECTED-BARE, not lawful by APPROVED"
+        f"{wrong.story} (2021-09-01): suspected_violation by SUSPECTED-BARE, not lawful by APPROVED"
     ]
 
 

@@ -217,3 +217,31 @@ def test_killed_half_way_nothing_of_it_is_there(tmp_path: Path) -> None:
         assert session.scalar(select(func.count()).select_from(FeatureRow)) == 0
         assert session.scalar(select(func.count()).select_from(VintageRow)) == 0
     assert brought(store, tmp_path, layer("many.gpkg"), "2021-01-01").features == len(tiles)
+
+
+def test_a_change_of_law_between_the_scenes_is_explained_by_both_laws(county: Path) -> None:
+    books = county / "books"
+    books.mkdir()
+    (books / "a.toml").write_text(BOOK)
+    later = BOOK.replace("2000-01-01", "2021-07-01").replace("0.95", "0.5")
+    (books / "b.toml").write_text(later)
+    permits(county, half(True))
+    imported(county, "--known", "2021-09-10")
+    words = ("--changes", county / "changes.gpkg", "--db", county / "c.db", "--rules", books)
+    code, out, err = tiankan("judge", *words, "--as-of", "2021-10-01", "--json")
+    assert code == 0, err
+    (said,) = json.loads(out)["judgements"]
+    assert said["verdict"] == "doubt"
+    code, out, err = tiankan(
+        "rules", "explain", said["change_id"], "--db", county / "c.db", "--rules", books, "--json"
+    )
+    told = json.loads(out)
+    assert (told["verdict"], told["says_now"]) == ("doubt", "")
+    former = told["former"]
+    assert (former["verdict"], former["rule"], former["until"]) == (
+        "suspected_violation", "REST", "2021-07-01",
+    )  # fmt: skip
+    assert [step["state"] for step in former["steps"]] == ["fails", "holds"]
+    assert [step["state"] for step in told["steps"]] == ["holds", "not tried"]
+    code, out, err = tiankan("rules", "explain", said["change_id"], "--db", county / "c.db", "--rules", books)
+    assert "until 2021-07-01: suspected_violation by REST" in out

@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from cadastre.registry import counting_at
 from cases.store import CaseStore
 from database.cadastre_tables import FeatureRow, VintageRow
+from database.tables import JudgingRow
 from ground.errors import BadInput
-from tests.cases_world import new_store, rect
+from tests.cases_world import changes_of, new_store, put, rect
 from tests.registry_world import CHANGE, brought, day, facts_known, half, layer, written
 
 
@@ -188,3 +189,22 @@ def test_what_was_delivered_is_kept_beside_what_was_mended(store: CaseStore, tmp
         assert row.original is not None
         assert shapely.equals_exact(shapely.from_wkb(row.original), bowtie, tolerance=1e-6)
         assert shapely.is_valid(row.geometry)
+
+
+def test_a_vintage_that_comes_in_while_a_judging_reads_is_not_passed_over(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    written(tmp_path, "a.gpkg", [half(True)], no=["A"])
+    first = brought(store, tmp_path, layer("a.gpkg"), "2021-09-10")
+    changes = changes_of(CHANGE)
+    judging = {
+        "id": "j", "as_of": day("2021-10-01"), "made": day("2021-10-01"), "crs": "EPSG:4547", "rulebooks": [],
+        "catalogue": {}, "layers": {"permits": first.id}, "versions": {"place": ""},
+    }  # fmt: skip
+    written(tmp_path, "a.gpkg", [half(True), half(False)], no=["A", "B"])
+    brought(store, tmp_path, layer("a.gpkg"), "2021-09-20")
+    with pytest.raises(BadInput, match=r"layer permits was imported, as known by 2021-10-01 .* judge again"):
+        put(store, changes, judging=judging)
+    with store.transaction() as session:
+        assert session.scalars(select(JudgingRow)).all() == []
+    later = judging | {"as_of": day("2021-09-15")}
+    assert put(store, changes, judging=later).judgements == 1
