@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cadastre.registry import vintages_known
+from cases import history
 from cases.rules import Judgement
 from cases.store import CaseStore
-from cases.workflow import MACHINE, MACHINE_ROLE, Workflow
+from cases.workflow import Workflow
 from database import bulk
 from database.engine import alone
 from database.tables import (
     CaseRow,
     ChangeRow,
-    EventRow,
     JudgementRow,
     JudgingRow,
     PairRow,
@@ -251,7 +251,8 @@ def _cases(session: Session, entry: Entry, ids: Ids, workflow: Workflow, now: da
             if case.judgement_id != current:
                 altered.append({"id": case.id, "judgement_id": current})
                 status = case.status
-                events.append(_machine_event(case.id, "judged", status, status, f"judged again: {said}", now))
+                told = f"judged again: {said}"
+                events.append(history.event(case.id, now, "judged", told, origin=status, to=status))
         elif judgement.needs_a_person:
             case_id, status = f"case-{change}", workflow.start[judgement.verdict]
             added.append(
@@ -260,17 +261,8 @@ def _cases(session: Session, entry: Entry, ids: Ids, workflow: Workflow, now: da
                     "held": {}, "version": 1,
                 }
             )  # fmt: skip
-            events.append(_machine_event(case_id, "opened", "", status, f"opened: {said}", now))
+            events.append(history.event(case_id, now, "opened", f"opened: {said}", origin="", to=status))
     bulk.add(session, CaseRow, added)
     bulk.alter(session, CaseRow, "id", altered)
-    bulk.add(session, EventRow, events)
+    history.append(session, events)
     return len(added)
-
-
-def _machine_event(
-    case_id: str, kind: str, origin: str, status: str, said: str, at: datetime
-) -> dict[str, Any]:
-    return {
-        "case_id": case_id, "at": at, "kind": kind, "actor": MACHINE, "role": MACHINE_ROLE,
-        "from_status": origin, "to_status": status, "reason": said, "evidence": {},
-    }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Engine, Select, func, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
+from cases import history
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
 from database.engine import open_database, transaction
@@ -147,12 +148,11 @@ class CaseStore:
             )
             if moved.rowcount != 1:  # type: ignore[attr-defined]
                 raise IllegalMove(_overtaken(session, row, "just now"))
-            session.add(
-                EventRow(
-                    case_id=case_id, at=at or datetime.now(UTC), kind="moved", actor=actor.strip(), role=role,
-                    from_status=origin, to_status=to, reason=given.get("reason", ""), evidence=given,
-                )
+            told = history.event(
+                case_id, at or datetime.now(UTC), "moved", given.get("reason", ""), actor=actor.strip(), role=role,
+                origin=origin, to=to, evidence=given,
             )  # fmt: skip
+            history.append(session, [told])
             session.flush()
             session.refresh(row)
             return case_of(row)

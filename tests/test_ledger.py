@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cases import ledger
+from cases import history, ledger
 from cases.ledger import Added
 from cases.rules import Verdict
 from cases.store import CaseFilter, CaseStore, open_store
@@ -183,21 +183,22 @@ def test_a_machine_opens_at_suspected_or_doubt_only(store: CaseStore) -> None:
     assert "violation" not in said
 
 
-@pytest.mark.parametrize("step", ["_changes", "_judgements", "_cases", "_machine_event"])
+@pytest.mark.parametrize("step", ["_changes", "_judgements", "_cases", "event"])
 @pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt])
 def test_a_fault_half_way_leaves_nothing(
     store: CaseStore, monkeypatch: pytest.MonkeyPatch, step: str, fault: type[BaseException]
 ) -> None:
-    real, calls = getattr(ledger, step), iter(range(100))
+    room = history if step == "event" else ledger
+    real, calls = getattr(room, step), iter(range(100))
 
-    def breaks(*given: Any) -> Any:
-        done = real(*given)
+    def breaks(*given: Any, **more: Any) -> Any:
+        done = real(*given, **more)
         # The events of a run are many: break at the second.
-        if step != "_machine_event" or next(calls) == 1:
+        if step != "event" or next(calls) == 1:
             raise fault("half-way")
         return done
 
-    monkeypatch.setattr(ledger, step, breaks)
+    monkeypatch.setattr(room, step, breaks)
     with pytest.raises(fault):
         ledger.record(store, entry_of(mixed(), scenes=SCENES, pair=PAIR), ROAD)
     assert counts(store) == [0] * 6
@@ -212,10 +213,10 @@ def test_a_fault_in_a_move_leaves_the_case_where_it_was(
     key = store.cases(CaseFilter()).items[0].id
     before = everything(store)
 
-    def breaks(**_: Any) -> None:
+    def breaks(*_: Any) -> None:
         raise RuntimeError("half-way")
 
-    monkeypatch.setattr("cases.store.EventRow", breaks)
+    monkeypatch.setattr(history, "append", breaks)
     with pytest.raises(RuntimeError, match="half-way"):
         store.move(key, "field_check", ROAD, actor="李伟", role="county")
     monkeypatch.undo()
