@@ -1,0 +1,212 @@
+"""The hash chain: what is added or altered is sealed in its own transaction, and what was sealed is found again.
+
+A row's digest is the sha256 of all its columns, whatever database holds it. A seal names rows and holds the digest of
+the seal before it, so that nothing can be altered, taken out, put in or put elsewhere without a seal that no longer fits.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import shapely
+from sqlalchemy import Float, Select, select
+from sqlalchemy.orm import Session
+
+from database import bulk
+from database.cadastre_tables import FeatureRow, VintageRow
+from database.engine import alone
+from database.seal_tables import SealRow
+from database.tables import (
+    Base,
+    CaseRow,
+    ChangeRow,
+    EventRow,
+    JudgementRow,
+    JudgingRow,
+    PairRow,
+    RulebookRow,
+    SceneRow,
+)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """How rows of a table are named in a seal: by their serials, or by what stands in the column `key`.
+
+    `leaves_out`: columns that follow from other rows.
+    """
+
+    row: type[Base]
+    key: str = ""
+    leaves_out: frozenset[str] = field(default=frozenset())
+
+
+SEALED = {
+    each.row.__tablename__: each
+    for each in (
+        Sealed(SceneRow, "id"),
+        Sealed(PairRow, "id"),
+        Sealed(ChangeRow, leaves_out=frozenset({"judgement_id"})),
+        Sealed(JudgementRow, "judged"),
+        Sealed(CaseRow),
+        Sealed(EventRow),
+        Sealed(RulebookRow, "id"),
+        Sealed(JudgingRow, "id"),
+        Sealed(VintageRow, "id"),
+        Sealed(FeatureRow, "vintage"),
+    )
+}
+"""Every table that the chain watches."""
+NO_DIGEST = ""
+
+
+def digest_of(row: type[Base], values: dict[str, Any]) -> bytes:
+    """The sha256 of a row, its serial left out: the seal says where it stands."""
+    return hashlib.sha256(_ENCODER.encode([turn(values.get(name)) for name, turn in _columns(row)]).encode()).digest()
+
+
+def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
+    """Seals rows just added by `bulk.add`, in their order; `key` is what all of them bear in their key column."""
+    if not rows:
+        return
+    sealed = SEALED[row.__tablename__]
+    first = last = None
+    if not sealed.key:
+        serial = row.__table__.c.serial
+        found = session.scalars(select(serial).order_by(serial.desc()).limit(len(rows))).all()
+        first, last = found[-1], found[0]
+    content = _content(digest_of(row, each) for each in _in_order(sealed, rows))
+    _append(session, [_link(row, first, last, _text(key), NO_DIGEST, len(rows), content)])
+
+
+@contextmanager
+def altering(session: Session, row: type[Base], ids: Iterable[str]) -> Iterator[None]:
+    """Seals every row of these ids that the block alters or adds."""
+    names = list(dict.fromkeys(ids))
+    before = _digests(session, row, names)
+    yield
+    session.flush()
+    links = []
+    for name, (serial, now) in _digests(session, row, names).items():
+        was = before[name][1] if name in before else NO_DIGEST
+        if was != now:
+            key = name if SEALED[row.__tablename__].key else ""
+            links.append(_link(row, serial, serial, key, was, 0 if was else 1, _content([bytes.fromhex(now)])))
+    _append(session, links)
+
+
+def of_seal(seal: SealRow) -> list[Any]:
+    """What the digest of a seal is made of."""
+    return [
+        seal.place, seal.at, seal.what, seal.first, seal.last, seal.key, seal.was, seal.rows, seal.content, seal.previous,
+    ]  # fmt: skip
+
+
+def seal_digest(parts: list[Any]) -> str:
+    """The digest of a seal."""
+    return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
+
+
+def last_seal(session: Session) -> SealRow | None:
+    """The end of the chain."""
+    return session.scalar(select(SealRow).order_by(SealRow.place.desc()).limit(1))
+
+
+def read(session: Session, row: type[Base], *wanted: Any) -> Iterator[dict[str, Any]]:
+    """Rows as plain data, in the order in which they are sealed; a county's at a time."""
+    sealed, table = SEALED[row.__tablename__], row.__table__
+    order = [table.c[name] for name in _order(sealed)]
+    query: Select[Any] = select(table).where(*wanted).order_by(*order).execution_options(yield_per=5000)
+    for each in session.execute(query):
+        yield dict(each._mapping)
+
+
+def _order(sealed: Sealed) -> tuple[str, ...]:
+    if not sealed.key:
+        return ("serial",)
+    return (sealed.key, "serial" if "serial" in sealed.row.__table__.c else "id")
+
+
+def _in_order(sealed: Sealed, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Rows without serials are sealed in the order of their ids, in which they are found again."""
+    if not sealed.key or "serial" in sealed.row.__table__.c:
+        return rows
+    return sorted(rows, key=lambda each: str(each["id"]))
+
+
+def _digests(session: Session, row: type[Base], ids: list[str]) -> dict[str, tuple[int | None, str]]:
+    found = read(session, row, bulk.among(session, row.__table__.c.id, ids))
+    has_serial = not SEALED[row.__tablename__].key
+    return {each["id"]: (each["serial"] if has_serial else None, digest_of(row, each).hex()) for each in found}
+
+
+def _content(digests: Iterable[bytes]) -> str:
+    total = hashlib.sha256()
+    for each in digests:
+        total.update(each)
+    return total.hexdigest()
+
+
+def _link(
+    row: type[Base], first: int | None, last: int | None, key: str, was: str, rows: int, content: str
+) -> dict[str, Any]:
+    return {
+        "what": row.__tablename__, "first": first, "last": last, "key": key, "was": was, "rows": rows, "content": content,
+    }  # fmt: skip
+
+
+def _append(session: Session, links: list[dict[str, Any]]) -> None:
+    if not links:
+        return
+    alone(session)
+    end = last_seal(session)
+    place, previous = (end.place, end.digest) if end else (0, None)
+    at, rows = datetime.now(UTC), []
+    for link in links:
+        place += 1
+        row = {"place": place, "at": at, **link, "previous": previous}
+        parts = [row[name] for name in ("place", "at", "what", "first", "last", "key", "was", "rows", "content", "previous")]
+        previous = seal_digest(parts)
+        rows.append(row | {"digest": previous})
+    bulk.add(session, SealRow, rows)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(shapely.to_wkb(value, hex=True))
+
+
+def _text(key: Any) -> str:
+    return _plain(key) if isinstance(key, datetime) else str(key)
+
+
+def _float(value: float | None) -> float | None:
+    # An int that was given comes back as a float.
+    return None if value is None else float(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@cache
+def _columns(row: type[Base]) -> list[tuple[str, Callable[[Any], Any]]]:
+    left_out = {"serial"} | SEALED[row.__tablename__].leaves_out
+    return [
+        (c.name, _float if isinstance(c.type, Float) else _same)
+        for c in row.__table__.columns
+        if c.name not in left_out
+    ]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
