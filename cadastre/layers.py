@@ -22,7 +22,7 @@ from ground.tables import Strict, load_toml, parse
 
 OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class", "known_from")
 DATES = ("valid_from", "valid_to", "known_from")
-MEASURE_NAMES = ("outside_m2", "m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
+MEASURE_NAMES = ("m2", "share", "outside_m2", "distance_m", "nearest", "count", "dominant", "numbers")
 ATTRIBUTE = "attribute_"
 """Before the name of an attribute: its column in a layer's frame."""
 DOMINANT = "dominant_"

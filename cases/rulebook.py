@@ -28,7 +28,7 @@ def layer_of(fact: str) -> str | None:
         if layer and found and of_what:
             return layer
     ends = [end for end in (f"_{measure}" for measure in MEASURE_NAMES) if fact.endswith(end)]
-    return fact.removesuffix(ends[0]) or None if ends else None
+    return fact.removesuffix(max(ends, key=len)) or None if ends else None
 
 
 class Rule(Strict):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from database import scope
 from ground.errors import BadInput, one_line
@@ -15,6 +16,8 @@ HEAD = "0004"
 FIRST = "0001"
 FIRST_TABLES = {"scene", "pair", "change", "judgement", "enforcement_case", "event"}
 """What databases hold that were made before there were revisions."""
+SEALED_FROM = "0004"
+"""The revision that brought the hash chain."""
 NEW = ""
 """The revision of a database in which nothing is."""
 WRITE_LOCK = "BEGIN IMMEDIATE"
@@ -62,6 +65,8 @@ def upgrade(engine: Engine, shown: str) -> tuple[str, str]:
         found = revision_of(connection, shown)
         if found != HEAD:
             _run(connection, found)
+            if NEW < found < SEALED_FROM:
+                _seal(connection)
             log.info("%s: revision %s is now %s", shown, found or "none", HEAD)
         if engine.dialect.name == "postgresql":
             scope.prepare(connection)
@@ -76,6 +81,15 @@ def _run(connection: Connection, found: str) -> None:
     if found == FIRST and "alembic_version" not in inspect(connection).get_table_names():
         command.stamp(config, FIRST)
     command.upgrade(config, HEAD)
+
+
+def _seal(connection: Connection) -> None:
+    """What was written before there was a chain is sealed as it stands."""
+    from database.seals import seal_all
+
+    with Session(bind=connection) as session:
+        seal_all(session)
+        session.flush()
 
 
 def alembic_config(connection: Connection | None = None) -> Any:

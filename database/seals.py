@@ -1,7 +1,7 @@
 """The hash chain: what is added or altered is sealed in its own transaction, and what was sealed is found again.
 
 A row's digest is the sha256 of all its columns, whatever database holds it. A seal names rows and holds the digest of
-the seal before it, so that nothing can be altered, taken out, put in or put elsewhere without a seal that no longer fits.
+the seal before it: nothing can be altered, taken out, put in or put elsewhere without a seal that no longer fits.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import shapely
@@ -45,6 +46,10 @@ class Sealed:
     key: str = ""
     leaves_out: frozenset[str] = field(default=frozenset())
 
+    def key_of(self, row: dict[str, Any]) -> str:
+        """What a seal calls a row by; "" where it goes by serials."""
+        return _text(row[self.key]) if self.key else ""
+
 
 SEALED = {
     each.row.__tablename__: each
@@ -63,11 +68,22 @@ SEALED = {
 }
 """Every table that the chain watches."""
 NO_DIGEST = ""
+FIELDS = ("place", "at", "what", "first", "last", "key", "was", "rows", "content", "previous")
+"""What the digest of a seal is made of."""
 
 
 def digest_of(row: type[Base], values: dict[str, Any]) -> bytes:
-    """The sha256 of a row, its serial left out: the seal says where it stands."""
-    return hashlib.sha256(_ENCODER.encode([turn(values.get(name)) for name, turn in _columns(row)]).encode()).digest()
+    """The sha256 of a row without its serial, of which the seal tells, and without empty columns.
+
+    So a column that a later revision adds leaves the digests of old rows as they are.
+    """
+    said = {name: turn(value) for name, turn in _columns(row) if (value := values.get(name)) is not None}
+    return hashlib.sha256(_ENCODER.encode(said).encode()).digest()
+
+
+def content_of(*digests: str) -> str:
+    """What a seal holds of rows: the sha256 over their digests."""
+    return hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest()
 
 
 def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
@@ -80,8 +96,31 @@ def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key
         serial = row.__table__.c.serial
         found = session.scalars(select(serial).order_by(serial.desc()).limit(len(rows))).all()
         first, last = found[-1], found[0]
-    content = _content(digest_of(row, each) for each in _in_order(sealed, rows))
+    content = content_of(*(digest_of(row, each).hex() for each in _in_order(sealed, rows)))
     _append(session, [_link(row, first, last, _text(key), NO_DIGEST, len(rows), content)])
+
+
+def found(session: Session, row: type[Base], name: str) -> None:
+    """Seals a row as it stands in the database, under its id."""
+    added(session, row, list(read(session, row, row.__table__.c.id == name)), name)
+
+
+class Pile:
+    """Rows that come by and by under one key; sealed when all of them are in."""
+
+    def __init__(self, row: type[Base], key: Any) -> None:
+        self.row, self.key, self.rows, self._total = row, key, 0, hashlib.sha256()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """More rows, in the order in which they are added."""
+        for each in rows:
+            self._total.update(digest_of(self.row, each))
+        self.rows += len(rows)
+
+    def seal(self, session: Session, first: int | None = None, last: int | None = None) -> None:
+        """Seals them; a pile of none is sealed too."""
+        content = self._total.hexdigest()
+        _append(session, [_link(self.row, first, last, _text(self.key), NO_DIGEST, self.rows, content)])
 
 
 @contextmanager
@@ -96,20 +135,30 @@ def altering(session: Session, row: type[Base], ids: Iterable[str]) -> Iterator[
         was = before[name][1] if name in before else NO_DIGEST
         if was != now:
             key = name if SEALED[row.__tablename__].key else ""
-            links.append(_link(row, serial, serial, key, was, 0 if was else 1, _content([bytes.fromhex(now)])))
+            links.append(_link(row, serial, serial, key, was, 0 if was else 1, content_of(now)))
     _append(session, links)
 
 
-def of_seal(seal: SealRow) -> list[Any]:
-    """What the digest of a seal is made of."""
-    return [
-        seal.place, seal.at, seal.what, seal.first, seal.last, seal.key, seal.was, seal.rows, seal.content, seal.previous,
-    ]  # fmt: skip
+def seal_digest(seal: Any) -> str:
+    """The digest that a SealRow must have."""
+    return _digest_of_link({name: getattr(seal, name) for name in FIELDS})
 
 
-def seal_digest(parts: list[Any]) -> str:
-    """The digest of a seal."""
-    return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
+def _digest_of_link(link: dict[str, Any]) -> str:
+    return hashlib.sha256(_ENCODER.encode([link[name] for name in FIELDS]).encode()).hexdigest()
+
+
+def seal_all(session: Session) -> None:
+    """Seals every row of a database that was made before there were seals, as it stands."""
+    for sealed in SEALED.values():
+        for key, rows in groupby(read(session, sealed.row), sealed.key_of):
+            pile, first, last = Pile(sealed.row, key), None, None
+            for row in rows:
+                last = row.get("serial")
+                first = first or last
+                pile.add([row])
+            named = (None, None) if sealed.key else (first, last)
+            pile.seal(session, *named)
 
 
 def last_seal(session: Session) -> SealRow | None:
@@ -142,22 +191,16 @@ def _in_order(sealed: Sealed, rows: Sequence[dict[str, Any]]) -> Sequence[dict[s
 def _digests(session: Session, row: type[Base], ids: list[str]) -> dict[str, tuple[int | None, str]]:
     found = read(session, row, bulk.among(session, row.__table__.c.id, ids))
     has_serial = not SEALED[row.__tablename__].key
-    return {each["id"]: (each["serial"] if has_serial else None, digest_of(row, each).hex()) for each in found}
-
-
-def _content(digests: Iterable[bytes]) -> str:
-    total = hashlib.sha256()
-    for each in digests:
-        total.update(each)
-    return total.hexdigest()
+    return {
+        each["id"]: (each["serial"] if has_serial else None, digest_of(row, each).hex()) for each in found
+    }
 
 
 def _link(
     row: type[Base], first: int | None, last: int | None, key: str, was: str, rows: int, content: str
 ) -> dict[str, Any]:
-    return {
-        "what": row.__tablename__, "first": first, "last": last, "key": key, "was": was, "rows": rows, "content": content,
-    }  # fmt: skip
+    names = {"what": row.__tablename__, "first": first, "last": last, "key": key}
+    return names | {"was": was, "rows": rows, "content": content}
 
 
 def _append(session: Session, links: list[dict[str, Any]]) -> None:
@@ -170,8 +213,7 @@ def _append(session: Session, links: list[dict[str, Any]]) -> None:
     for link in links:
         place += 1
         row = {"place": place, "at": at, **link, "previous": previous}
-        parts = [row[name] for name in ("place", "at", "what", "first", "last", "key", "was", "rows", "content", "previous")]
-        previous = seal_digest(parts)
+        previous = _digest_of_link(row)
         rows.append(row | {"digest": previous})
     bulk.add(session, SealRow, rows)
 
@@ -190,11 +232,6 @@ def _text(key: Any) -> str:
     return _plain(key) if isinstance(key, datetime) else str(key)
 
 
-def _float(value: float | None) -> float | None:
-    # An int that was given comes back as a float.
-    return None if value is None else float(value)
-
-
 def _same(value: Any) -> Any:
     return value
 
@@ -203,7 +240,8 @@ def _same(value: Any) -> Any:
 def _columns(row: type[Base]) -> list[tuple[str, Callable[[Any], Any]]]:
     left_out = {"serial"} | SEALED[row.__tablename__].leaves_out
     return [
-        (c.name, _float if isinstance(c.type, Float) else _same)
+        # An int that was given comes back as a float.
+        (c.name, float if isinstance(c.type, Float) else _same)
         for c in row.__table__.columns
         if c.name not in left_out
     ]

@@ -16,8 +16,8 @@ REFUSED = "a clue is no proof: field_evidence, two_officers and legal_audit are 
 SAID = "a case begins where the machine may leave it; only a named person says more"
 SKIPPED = "a case reaches a penalty from its legal audit only"
 AUDITED = (
-    "EXISTS (SELECT 1 FROM event WHERE event.case_id = NEW.id AND event.to_status = 'audited' AND event.role = 'legal') "
-    "AND EXISTS (SELECT 1 FROM event WHERE event.case_id = NEW.id AND event.to_status = 'proven')"
+    "EXISTS (SELECT 1 FROM event AS e WHERE e.case_id = NEW.id AND e.to_status = 'audited' AND e.role = 'legal') "
+    "AND EXISTS (SELECT 1 FROM event AS e WHERE e.case_id = NEW.id AND e.to_status = 'proven')"
 )
 """What the history must tell before a notice."""
 BEFORE = {
@@ -38,7 +38,8 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime, nullable=False), sa.Column("what", sa.String, nullable=False),
         sa.Column("first", SERIAL), sa.Column("last", SERIAL), sa.Column("key", sa.String, nullable=False),
         sa.Column("was", SEAL, nullable=False), sa.Column("rows", sa.Integer, nullable=False),
-        sa.Column("content", SEAL, nullable=False), sa.Column("previous", SEAL), sa.Column("digest", SEAL, nullable=False),
+        sa.Column("content", SEAL, nullable=False), sa.Column("previous", SEAL),
+        sa.Column("digest", SEAL, nullable=False),
         sa.UniqueConstraint("previous"), sa.UniqueConstraint("digest"),
         sa.ForeignKeyConstraint(["previous"], ["seal.digest"]),
     )  # fmt: skip
