@@ -4,6 +4,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 import database.cadastre_tables  # noqa: F401  (its tables, too)
+import database.seal_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
 
@@ -12,7 +13,7 @@ ROLE = "tiankan_scoped"
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
-    "INSERT ON event",
+    "INSERT ON event, seal",
     "USAGE ON SEQUENCE event_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
