@@ -177,3 +177,5 @@ class JudgingRow(Base):
     layers: Mapped[dict[str, Any]]
     """sha256 of every layer file, or the vintages of the registry."""
     versions: Mapped[dict[str, Any]]
+    changes: Mapped[list[Any] | None]
+    """Serials of the changes that it judged: [first, last], both included. None: those its judgements are of."""

@@ -1,0 +1,12 @@
+"""Of a judging, which changes it judged."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Empty in rows that were there: of them it is not known."""
+    op.add_column("judging", sa.Column("changes", sa.JSON, nullable=True))

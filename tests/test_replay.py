@@ -1,0 +1,146 @@
+"""What was said on a day stays what was said, whatever is judged later; and is found again, measured anew."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+import pipeline
+from cases import ledger
+from cases.replay import Replayed, replay
+from cases.store import CaseStore, open_store
+from database.tables import JudgementRow, JudgingRow
+from detection import changes as change_frame
+from ground.errors import BadInput
+from tests.cases_world import changes_of, new_url, rect
+from tests.registry_world import CHANGE, brought, day, half, layer, written
+
+BOOK = """
+title = "Test"
+jurisdiction = "XX"
+effective_from = 2000-01-01
+rule = [
+  { id = "PERMITTED", verdict = "lawful", basis = "law", when = { permits_share = { min = 0.75 } } },
+  { id = "REST", verdict = "suspected_violation", basis = "law", when = {} },
+]
+"""
+LENIENT = BOOK.replace("0.75", "0.25")
+
+
+class County:
+    """A change, half of it permitted since 2021-01-10; a database and a rulebook."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.url = folder, new_url(folder)
+        self.store: CaseStore = open_store(self.url)
+        self.law(BOOK)
+        self.changes(changes_of(CHANGE))
+
+    def law(self, book: str) -> None:
+        (self.folder / "book.toml").write_text(book)
+
+    def changes(self, frame: Any) -> None:
+        change_frame.write(frame, self.folder / "changes.gpkg", {})
+
+    def permits(self, known: str, *shapes: Any, **more: Any) -> None:
+        written(self.folder, "permits.gpkg", shapes, no=[f"P{i}" for i in range(len(shapes))])
+        brought(self.store, self.folder, layer("permits.gpkg", **more), known)
+
+    def judge(self, as_of: str, **more: Any) -> list[str]:
+        found = pipeline.judge_changes(
+            self.folder / "changes.gpkg", more.get("layers"), self.url, self.folder / "book.toml",
+            region=more.get("region", ""), as_of=day(as_of),
+        )  # fmt: skip
+        return [str(said.verdict) for said in found.judgements.values()]
+
+    def replay(self, as_of: str, region: str = "") -> Replayed:
+        return replay(CaseStore(self.store.engine, region), day(as_of))
+
+    def said(self, as_of: str) -> list[str]:
+        found = self.replay(as_of)
+        assert found.differing == [] and found.not_measured == 0
+        return [json.loads(line)["verdict"] for line in found.lines]
+
+    def count(self, row: Any) -> int:
+        with self.store.transaction() as session:
+            return session.scalar(select(func.count()).select_from(row)) or 0
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> County:
+    made = County(tmp_path)
+    made.permits("2021-01-10", half(True))
+    return made
+
+
+class _Clock(datetime):
+    today_is = "2021-01-01"
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return datetime.fromisoformat(f"{cls.today_is}T12:00:00").replace(tzinfo=tz or UTC)
+
+
+def on(monkeypatch: pytest.MonkeyPatch, today: str) -> None:
+    """What is recorded is recorded on this day."""
+    monkeypatch.setattr(_Clock, "today_is", today)
+    monkeypatch.setattr(ledger, "datetime", _Clock)
+
+
+def test_a_judging_made_later_for_an_earlier_day_rewrites_no_other_day(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, "2021-10-01")
+    assert county.judge("2021-10-01") == ["suspected_violation"]
+    first = county.replay("2021-12-31")
+    monkeypatch.undo()
+    county.law(LENIENT)
+    assert county.judge("2021-12-01") == ["lawful"]
+    assert county.replay("2021-12-31") == first
+    assert county.said("2021-11-30") == ["suspected_violation"]
+    assert county.said("2021-12-01") == ["lawful"]
+    assert county.said(datetime.now(UTC).date().isoformat()) == ["lawful"]
+
+
+def test_a_day_on_which_and_for_which_nothing_was_said_is_told_so(county: County) -> None:
+    county.judge("2021-10-01")
+    with pytest.raises(BadInput, match=r"nothing was judged by 2021-12-31 .* the newest 2021-10-01"):
+        county.replay("2021-12-31")
+    assert county.said("2021-10-01") == ["suspected_violation"]
+
+
+def test_a_judging_that_said_nothing_new_holds_its_day_too(county: County) -> None:
+    county.permits("2021-03-01", half(True), half(False))
+    county.permits("2021-05-01", half(True))
+    assert [county.judge(as_of) for as_of in ("2021-02-01", "2021-06-01")] == [["suspected_violation"]] * 2
+    assert (county.count(JudgementRow), county.count(JudgingRow)) == (1, 2)
+    with pytest.raises(BadInput, match="was judged as of 2021-06-01"):
+        county.judge("2021-04-01")
+    assert county.said("2021-06-01") == county.said("2021-02-01") == ["suspected_violation"]
+    assert county.judge("2021-06-01") == ["suspected_violation"]
+    assert (county.count(JudgementRow), county.count(JudgingRow)) == (1, 2)
+
+
+def test_changes_that_no_later_judging_held_may_be_judged_as_of_before(county: County) -> None:
+    county.judge("2021-06-01")
+    county.changes(changes_of(rect(500, 0, 600, 100), rect(800, 0, 900, 100)))
+    county.judge("2021-04-01")
+    assert len(county.replay("2021-04-01").lines) == 2
+    assert len(county.replay("2021-06-01").lines) == 1
+    with county.store.transaction() as session:
+        held = session.scalars(select(JudgingRow.changes).order_by(JudgingRow.as_of)).all()
+    assert held == [[[2, 3]], [[1, 1]]]
+
+
+def test_two_books_on_one_day_are_two_judgings(county: County) -> None:
+    for book, verdict in ((BOOK, "suspected_violation"), (LENIENT, "lawful"), (BOOK, "suspected_violation")):
+        county.law(book)
+        assert county.judge("2021-10-01") == [verdict]
+        assert county.said("2021-10-01") == [verdict]
+    assert (county.count(JudgementRow), county.count(JudgingRow)) == (3, 3)
+    # The same once more is nothing new.
+    county.judge("2021-10-01")
+    assert (county.count(JudgementRow), county.count(JudgingRow)) == (3, 3)
