@@ -17,6 +17,7 @@ from cases.rulebook import Rulebook
 from database.tables import JudgingRow, RulebookRow
 from ground.crs import crs_of
 from ground.errors import BadInput
+from ground.files import sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,10 @@ def from_judging(
     if not place:
         return from_registry(session, judging.as_of, crs, box)
     path = Path(place)
-    if not path.is_file() or layer_hashes(path, load_catalogue(path)) != judging.layers:
+    # What layers.toml says counts only while it is the one that judged; it may not even be TOML any more.
+    if not path.is_file() or judging.layers.get(path.name) != sha256(path):
+        return None
+    if layer_hashes(path, load_catalogue(path)) != judging.layers:
         return None
     return from_files(path, crs)
 

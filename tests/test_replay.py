@@ -27,6 +27,14 @@ rule = [
   { id = "REST", verdict = "suspected_violation", basis = "law", when = {} },
 ]
 """
+LAYERS = """
+[permits]
+title = "Permits"
+path = "permits.gpkg"
+columns = { number = "no" }
+coverage = "everywhere"
+measures = ["share", "numbers"]
+"""
 LENIENT = BOOK.replace("0.75", "0.25")
 
 
@@ -144,3 +152,14 @@ def test_two_books_on_one_day_are_two_judgings(county: County) -> None:
     # The same once more is nothing new.
     county.judge("2021-10-01")
     assert (county.count(JudgementRow), county.count(JudgingRow)) == (3, 3)
+
+
+@pytest.mark.parametrize("edited", ["[permits]\ntypo = 1\n", "not = = toml", "\xff"])
+def test_an_edited_layers_toml_leaves_the_facts_as_they_were_written(county: County, edited: str) -> None:
+    layers = county.folder / "layers.toml"
+    layers.write_text(LAYERS)
+    assert county.judge("2021-10-01", layers=layers) == ["suspected_violation"]
+    assert county.said("2021-10-01") == ["suspected_violation"]
+    layers.write_text(edited, encoding="latin-1")
+    found = county.replay("2021-10-01")
+    assert (len(found.lines), found.differing, found.not_measured) == (1, [], 1)
