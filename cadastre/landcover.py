@@ -41,7 +41,7 @@ class Crossed:
         self.pieces: Pieces = cross(shapes, self.features, least_m2=0.0)
         day, feature = days[self.pieces.change], self.pieces.feature
         begins, ends = self.features.begins[feature], self.features.ends[feature]
-        valid = ((begins <= day) & (ends >= day)) | (not self.features.has_dates)
+        valid = ((begins <= day) & (ends >= day)) | ~self.features.dated[feature]
         self.rows = np.flatnonzero(valid & (self.pieces.area_m2 > 0))
         self.borders = np.searchsorted(self.pieces.change[self.rows], np.arange(len(shapes) + 1))
         classes = self.features.texts("land_class", feature)

@@ -163,3 +163,25 @@ def test_an_edited_layers_toml_leaves_the_facts_as_they_were_written(county: Cou
     layers.write_text(edited, encoding="latin-1")
     found = county.replay("2021-10-01")
     assert (len(found.lines), found.differing, found.not_measured) == (1, [], 1)
+
+
+def test_dates_of_what_lies_elsewhere_say_nothing_of_a_change(county: County) -> None:
+    here, there = rect(0, 0, 100, 100), rect(8000, 0, 8100, 100)
+    written(
+        county.folder,
+        "dated.gpkg",
+        [here, rect(8000, 0, 8050, 100)],
+        no=["A", "B"],
+        until=[None, "2030-01-01"],
+    )
+    register = layer("dated.gpkg", columns={"number": "no", "valid_to": "until"})
+    brought(county.store, county.folder, register, "2021-01-10")
+    no_days = {"before": None, "after": None}
+    county.changes(changes_of(here, there, **no_days))
+    assert county.judge("2021-10-01") == ["lawful", "doubt"]
+    # Alone, the first is judged as it was beside the other: nothing is new, and the day is found again.
+    county.changes(changes_of(here, **no_days))
+    assert county.judge("2021-12-01") == ["lawful"]
+    assert county.count(JudgementRow) == 2
+    assert county.said("2021-12-01") == ["lawful"]
+    assert sorted(county.said("2021-10-01")) == ["doubt", "lawful"]
