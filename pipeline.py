@@ -14,7 +14,7 @@ from cadastre.facts import Facts, FactTable, measure_crs
 from cadastre.layers import load_catalogue
 from cases import judging, ledger
 from cases.known import Known, from_files, from_registry
-from cases.measuring import groups_beside, land_of, measured
+from cases.measuring import groups_of, land_of, measured
 from cases.provenance import RUN_JSON, pair_rows
 from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
@@ -96,7 +96,7 @@ def judge_changes(
     with clock.step("facts"):
         facts, land = (
             measured(placed, known, books, crs, advance),
-            land_of(placed, known, crs, groups_beside(rules)),
+            land_of(placed, known, crs, groups_of(rules, books)),
         )
     with clock.step("judge"):
         said = judging.judged(placed, facts, known, books, crs=crs, as_of=moment, versions=versions())
