@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cadastre.registry import vintages_known
-from cases import history, said
+from cases import history, reasons, said
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import Workflow
@@ -234,6 +234,7 @@ def _judgements(
             "basis": judgement.basis,
             "rulebook": judgement.rulebook,
             "facts": entry.facts[change].values,
+            "why": reasons.kept(entry.facts[change]),
             "seen": judgement.seen,
             "missing": judgement.missing,
             "proof": judgement.proof,

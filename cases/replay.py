@@ -20,6 +20,7 @@ from cadastre.facts import Facts
 from cases import verdicts
 from cases.known import books_of, from_judging
 from cases.measuring import FIRST, LAST, measured
+from cases.reasons import facts_of
 from cases.rules import Rulebook, judge_between
 from cases.said import said_on
 from cases.store import CaseStore
@@ -54,7 +55,7 @@ def replay(store: CaseStore, as_of: datetime) -> Replayed:
             facts = _measured(session, judging, books, _frame(session, rows))
             not_measured += len(rows) if facts is None else 0
             for row in rows:
-                written = Facts(row.facts, row.missing)
+                written = facts_of(row.facts, row.why, row.missing)
                 known = written if facts is None else facts[row.change_id]
                 said = judge_between(known, books, *map(_day, (row.facts.get(FIRST), row.facts.get(LAST))))
                 found, before = verdicts.of_judgement(row.change_id, said, known), verdicts.of_row(row)

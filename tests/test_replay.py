@@ -9,9 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 import pipeline
+from cadastre.facts import Facts
 from cases import ledger
+from cases.measuring import NOT_ASKED
+from cases.reasons import facts_of, kept
 from cases.replay import Replayed, replay
+from cases.rules import load_rulebooks
 from cases.store import CaseStore, open_store
+from cases.whatif import what_if
 from database.tables import JudgementRow, JudgingRow
 from detection import changes as change_frame
 from ground.errors import BadInput
@@ -185,3 +190,38 @@ def test_dates_of_what_lies_elsewhere_say_nothing_of_a_change(county: County) ->
     assert county.count(JudgementRow) == 2
     assert county.said("2021-12-01") == ["lawful"]
     assert sorted(county.said("2021-10-01")) == ["doubt", "lawful"]
+
+
+def test_what_if_says_what_was_never_measured_and_why_a_fact_is_unknown(county: County) -> None:
+    folder = county.folder
+    written(folder, "roads.gpkg", [rect(5000, 5000, 5100, 5100)], no=["R"])
+    brought(county.store, folder, layer("roads.gpkg", coverage="bounds"), "2021-01-10", name="roads")
+    assert county.judge("2021-10-01") == ["suspected_violation"]
+    for fact, why in (
+        ("change_centre_width_m", "no rule comes to ask for it, so it was not measured"),
+        ("roads_share", "layer roads does not cover the whole change"),
+    ):
+        (folder / "other.toml").write_text(BOOK.replace("permits_share", fact))
+        told = what_if(county.store, load_rulebooks(folder / "other.toml"))
+        (turn,) = told.turns
+        assert (turn.becomes, turn.missing) == ("doubt", {fact: why})
+        assert told.never_measured == ({fact: 1} if "width" in fact else {})
+    with county.store.transaction() as session:
+        (why,) = session.scalars(select(JudgementRow.why)).all()
+    assert why["layer * does not cover the whole change"] == ["roads"]
+
+
+def test_reasons_are_kept_in_few_bytes_and_come_back_whole() -> None:
+    outside, depends = "layer {} does not cover the whole change", "layer a: it depends on the day"
+    why = {
+        "change_ndvi": "the change has no ndvi_change", "a_m2": depends, "a_numbers": outside.format("a"),
+        "b_m2": outside.format("b"), "b_share": outside.format("b"), "b_c_m2": outside.format("b_c"),
+        "e_m2": "layer e is not in hand", "change_centre_width_m": NOT_ASKED, "change_centre_width_max_m": NOT_ASKED,
+    }  # fmt: skip
+    facts = Facts(dict.fromkeys(why) | {"a_share": 1.0}, why)
+    assert kept(facts) == {
+        "the change has no ndvi_change": ["change_ndvi"], depends: ["a_m2"], outside.format("a"): ["a_numbers"],
+        "layer * does not cover the whole change": ["b", "b_c"], "layer * is not in hand": ["e"],
+    }  # fmt: skip
+    assert facts_of(facts.values, kept(facts), {}).why == why
+    assert kept(Facts({}, {})) is None
