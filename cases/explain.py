@@ -14,7 +14,7 @@ from cases.measuring import FIRST, LAST
 from cases.reasons import facts_of
 from cases.rulebook import Rulebook, in_force
 from cases.rules import LAW, Judgement, formers, judge
-from cases.store import CaseStore
+from cases.store import CaseStore, begins
 from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
 from ground.errors import NotFound
 
@@ -93,7 +93,7 @@ def explain(store: CaseStore, change_id: str, books: list[Rulebook]) -> Explanat
         query = (
             select(ChangeRow, JudgementRow)
             .outerjoin(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-            .where(ChangeRow.id == change_id)
+            .where(ChangeRow.id == change_id, *begins(store.region))
         )
         found = session.execute(query).one_or_none()
         if found is None:

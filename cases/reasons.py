@@ -34,7 +34,8 @@ def _kept(why: tuple[tuple[str, str], ...]) -> dict[str, list[str]] | None:
             found.setdefault(reason, []).append(name)
     for layer, reasons in of_layer.items():
         if len(reasons) == 1:
-            found.setdefault(OF_LAYER.sub(ANY, *reasons, count=1), []).append(layer)
+            (reason,) = reasons
+            found.setdefault(OF_LAYER.sub(ANY, reason, count=1), []).append(layer)
         else:
             found |= reasons
     return found or None

@@ -14,7 +14,7 @@ from cases.measuring import NOT_ASKED
 from cases.reasons import facts_of
 from cases.rules import NEED_A_PERSON, Rulebook, judge_between
 from cases.show import mu
-from cases.store import CaseStore
+from cases.store import CaseStore, begins
 from database.tables import ChangeRow, JudgementRow
 from ground.errors import BadInput
 
@@ -64,7 +64,7 @@ def what_if(store: CaseStore, books: Sequence[Rulebook]) -> WhatIf:
     never: Counter[str] = Counter()
     changes = before = after = 0
     with store.transaction() as session:
-        for key, area_m2, days, verdict, rule, facts in _judged(session):
+        for key, area_m2, days, verdict, rule, facts in _judged(session, store.region):
             changes += 1
             never.update(name for name in asked if _is_unmeasured(name, facts))
             said = judge_between(facts, books, *days)
@@ -106,7 +106,7 @@ def _flow(was: str, becomes: str, areas: list[float]) -> dict[str, Any]:
 
 
 def _judged(
-    session: Session,
+    session: Session, region: str
 ) -> Iterator[tuple[str, float, tuple[date | None, date | None], str, str, Facts]]:
     """Change, area, days of its scenes, verdict, rule and facts of every change, in the order they came."""
     query = (
@@ -116,6 +116,7 @@ def _judged(
             JudgementRow.missing,
         )
         .join(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
+        .where(*begins(region))
         .order_by(ChangeRow.serial)
     )  # fmt: skip
     rows = session.execute(query.execution_options(yield_per=BLOCK))

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
+import cli
 import pipeline
 from cadastre.facts import Facts
 from cases import ledger
+from cases.explain import explain
 from cases.measuring import NOT_ASKED
 from cases.reasons import facts_of, kept
 from cases.replay import Replayed, replay
@@ -19,7 +22,7 @@ from cases.store import CaseStore, open_store
 from cases.whatif import what_if
 from database.tables import JudgementRow, JudgingRow
 from detection import changes as change_frame
-from ground.errors import BadInput
+from ground.errors import BadInput, NotFound
 from tests.cases_world import changes_of, new_url, rect
 from tests.registry_world import CHANGE, brought, day, half, layer, written
 
@@ -225,3 +228,40 @@ def test_reasons_are_kept_in_few_bytes_and_come_back_whole() -> None:
     }  # fmt: skip
     assert facts_of(facts.values, kept(facts), {}).why == why
     assert kept(Facts({}, {})) is None
+
+
+def test_replay_what_if_and_explain_see_their_region_alone(county: County) -> None:
+    ids = []
+    for region, shape in (("140105", CHANGE), ("41", rect(500, 0, 600, 100))):
+        frame = changes_of(shape)
+        ids.append(frame["change_id"].iloc[0])
+        county.changes(frame)
+        county.judge("2021-10-01", region=region)
+    for region, seen in (("14", ids[:1]), ("41", ids[1:]), ("", ids)):
+        scoped = county.store.scoped(region)
+        replayed = replay(scoped, day("2021-10-01"))
+        assert (len(replayed.lines), replayed.differing) == (len(seen), [])
+        assert {json.loads(line)["change_id"] for line in replayed.lines} == set(seen)
+        books = load_rulebooks(county.folder / "book.toml")
+        assert what_if(scoped, books).changes == len(seen)
+        for change in ids:
+            if change in seen:
+                assert explain(scoped, change, books).rule == "REST"
+            else:
+                with pytest.raises(NotFound, match="is not in the database"):
+                    explain(scoped, change, books)
+    with pytest.raises(BadInput, match="nothing was judged"):
+        county.replay("2021-10-01", region="99")
+
+
+@pytest.mark.parametrize(
+    "verb", [["replay", "--as-of", "2021-10-01"], ["whatif", "{book}"], ["explain", "{change}"]]
+)
+def test_the_verbs_of_rules_see_the_installation_s_region(county: County, verb: list[str]) -> None:
+    frame = changes_of(CHANGE)
+    county.judge("2021-10-01", region="140105")
+    names = {"book": county.folder / "book.toml", "change": frame["change_id"].iloc[0]}
+    asked = ["rules", *(word.format(**names) for word in verb), "--db", county.url, "--json"]
+    mine, theirs = (CliRunner().invoke(cli.app, asked, env={"TIANKAN_REGION": r}) for r in ("14", "41"))
+    assert mine.exit_code == 0, mine.output
+    assert isinstance(theirs.exception, BadInput | NotFound)
