@@ -92,7 +92,7 @@ def judge_changes(
         placed = judging.in_degrees(frame)
         crs = measure_crs(placed)
         books, workflow = load_rulebooks(rules), load_workflow()
-        known = from_files(layers, crs) if layers else _registered(db, moment, crs, placed)
+        known = from_files(layers, crs, moment) if layers else _registered(db, moment, crs, placed)
     with clock.step("facts"):
         facts, land = (
             measured(placed, known, books, crs, advance),

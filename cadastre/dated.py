@@ -103,7 +103,9 @@ def turns(
 
 def silent(name: str, data: LayerData, shapes: Shapes, days: Days) -> Reasons:
     """Where the layer says nothing of a change on some day, and why."""
-    why = np.full(len(shapes), None, dtype=object)
+    why = np.full(len(shapes), f"layer {name} {data.silence}" if data.silence else None, dtype=object)
+    if data.silence:
+        return why
     if not data.states:
         if data.covers is not None:
             why[~_within(shapes, data.covers)] = f"layer {name} does not cover the whole change"

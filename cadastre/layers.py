@@ -44,6 +44,8 @@ class Layer(Strict):
     """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
     measures: list[str]
     kind: Literal["register", "map"] = "register"
+    state_of: date | None = None
+    """The day whose state a map shows."""
     axes: Literal["xy", "yx"] = "xy"
     """The order of a file's coordinates; ours is always x, y: easting or longitude first."""
     crs: str | None = None
@@ -104,15 +106,28 @@ class LayerData(Strict):
     covers: shapely.Geometry | None
     repaired: int = 0
     states: tuple[State, ...] = ()
+    silence: str = ""
+    """Why it says nothing of any change."""
 
 
 def load_catalogue(path: Path) -> Catalogue:
     """The layers of a layers.toml.
 
     Raises:
-        BadInput: a typo, with file and key.
+        BadInput: a typo, with file and key; a map whose features have days of their own, a register of one day.
     """
     catalogue: Catalogue = parse(dict[LayerName, Layer], load_toml(path), path)
+    for name, layer in catalogue.items():
+        of_features = sorted({"valid_from", "valid_to"} & set(layer.columns))
+        if layer.kind == "map" and of_features:
+            raise BadInput(
+                f"{path}: {name}.columns: {of_features[0]}: a map shows the state of one day, its features have none; "
+                'leave it away, or make the layer a register (kind = "register")'
+            )
+        if layer.kind == "register" and layer.state_of:
+            raise BadInput(
+                f'{path}: {name}.state_of: a register has no such day; leave it away, or say kind = "map"'
+            )
     return catalogue
 
 

@@ -110,7 +110,8 @@ def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:
 
 def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:
     """Same change, same facts, same rulebook: same judgement."""
-    shown = repr([sorted(part.items()) for part in (facts.values, facts.why, judgement.missing)])
+    known = [sorted(part.items()) for part in (facts.values, facts.why, judgement.missing)]
+    shown = "".join(repr(part) for part in known[: 3 if judgement.missing else 2])
     return short_hash("judgement", change_id, judgement.rulebook, judgement.verdict, judgement.rule_id, shown)
 
 
