@@ -223,7 +223,7 @@ def test_reasons_are_kept_in_few_bytes_and_come_back_whole() -> None:
     }  # fmt: skip
     facts = Facts(dict.fromkeys(why) | {"a_share": 1.0}, why)
     assert kept(facts) == {
-        "the change has no ndvi_change": ["change_ndvi"], depends: ["a_m2"], outside.format("a"): ["a_numbers"],
+        depends: ["a_m2"], outside.format("a"): ["a_numbers"],
         "layer * does not cover the whole change": ["b", "b_c"], "layer * is not in hand": ["e"],
     }  # fmt: skip
     assert facts_of(facts.values, kept(facts), {}).why == why
