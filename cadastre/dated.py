@@ -72,6 +72,8 @@ def epochs(pieces: Pieces, features: Features, days: Days) -> Epochs:
     why[pieces.change[dated & ~days.known[pieces.change]]] = NO_SCENE_DATES
     why[pieces.change[undated & ~(ends < first)]] = SINCE_WHEN
     always = ~dated | ((begins <= first) & (ends >= last))
+    if features.happened:
+        always |= (begins <= last) & (ends >= first)
     some = (begins <= last) & (ends >= first) & ~always
     varied = np.zeros(count, dtype=bool)
     varied[pieces.change[some]] = True

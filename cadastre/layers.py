@@ -14,7 +14,7 @@ import shapely
 from pydantic import Field, ValidationInfo, field_validator
 from pyproj import CRS
 
-from cadastre.columns import days, texts
+from cadastre.columns import column_of
 from cadastre.encoding import RAW, dbf_encoding, in_letters
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
@@ -22,12 +22,15 @@ from ground.tables import Strict, load_toml, parse
 
 OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class", "known_from")
 DATES = ("valid_from", "valid_to", "known_from")
-MEASURE_NAMES = ("m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
+MEASURE_NAMES = ("outside_m2", "m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
 ATTRIBUTE = "attribute_"
 """Before the name of an attribute: its column in a layer's frame."""
 DOMINANT = "dominant_"
 """Before the name of an attribute: its text on the feature that covers most."""
+OF_CLASS = ("m2_of_", "share_of_")
+"""Before the name of a group of land classes: what its features cover."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
+HAPPENED = "happened"
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -42,6 +45,10 @@ class Layer(Strict):
     columns: dict[str, str] = {}
     attributes: dict[LayerName, str] = {}
     """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
+    classes: dict[LayerName, list[str]] = {}
+    """Land classes by what their codes begin with; each group may be measured as m2_of_<group>, share_of_<group>."""
+    counts: Literal["in_force", "happened"] = "in_force"
+    """Features that were in force on every day between the scenes, or that happened on one of these days."""
     measures: list[str]
     kind: Literal["register", "map"] = "register"
     state_of: date | None = None
@@ -57,7 +64,14 @@ class Layer(Strict):
     @field_validator("measures")
     @classmethod
     def _known_measures(cls, names: list[str], before: ValidationInfo) -> list[str]:
-        allowed = (*MEASURE_NAMES, *(f"{DOMINANT}{name}" for name in before.data.get("attributes", {})))
+        groups = before.data.get("classes", {})
+        allowed = (
+            *MEASURE_NAMES,
+            *(f"{DOMINANT}{name}" for name in before.data.get("attributes", {})),
+            *(f"{measure}{group}" for measure in OF_CLASS for group in groups),
+        )
+        if before.data.get("counts") == HAPPENED:
+            allowed = tuple(name for name in allowed if name not in ("distance_m", "nearest"))
         for name in names:
             if name not in allowed:
                 raise ValueError(f"measure {name!r} is unknown; use {', '.join(allowed)}")
@@ -221,9 +235,9 @@ def in_order(shapes: Any, layer: Layer) -> np.ndarray:
 
 def columns_of(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> dict[str, pd.Series]:
     """Our columns and the layer's attributes, out of theirs."""
-    columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
+    columns = {ours: column_of(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
     columns |= {
-        f"{ATTRIBUTE}{ours}": _column(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
+        f"{ATTRIBUTE}{ours}": column_of(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
     }
     for name in OUR_COLUMNS:
         columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
@@ -248,25 +262,6 @@ def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarra
     mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
     shapes[bad] = mended
     return shapes, int(bad.sum())
-
-
-def _column(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd.Series:
-    if theirs not in raw.columns:
-        if raw.empty and len(raw.columns) == 1:  # GeoJSON without features names no columns
-            return pd.Series([], dtype=object)
-        have = ", ".join(c for c in raw.columns if c != raw.geometry.name)
-        raise BadInput(
-            f"{path}: has no column {theirs!r} (it has {have or 'none'}); mend `columns` in layers.toml"
-        )
-    if not is_date:
-        return texts(raw[theirs])
-    try:
-        return days(raw[theirs])
-    except ValueError as error:
-        raise BadInput(
-            f"{path}: column {theirs!r} holds {one_line(error, 100)}, which is no date; "
-            "write 2020-08-04 or 20200804"
-        ) from error
 
 
 def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> shapely.Geometry | None:
