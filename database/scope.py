@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-import database.cadastre_tables  # noqa: F401  (its tables, too)
+import database.cadastre_tables
 import database.seal_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
