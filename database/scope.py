@@ -3,17 +3,19 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-import database.cadastre_tables  # noqa: F401  (its tables, too)
+import database.cadastre_tables
+import database.evidence_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only, may move cases and nothing else."""
+"""Without login; sees the region of `tiankan.region` only, may move cases, give evidence and nothing else."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event",
-    "USAGE ON SEQUENCE event_serial_seq",
+    "INSERT ON evidence",
+    "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 
