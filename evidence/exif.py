@@ -1,6 +1,7 @@
 """What a picture says of itself: whether it is whole, and where, when and whither it was taken (EXIF)."""
 
 import math
+import re
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from ground.errors import one_line
 
 DIAGONAL_MM = math.hypot(36, 24)
 """Of the film that focal lengths are compared by."""
+OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
 TURNED = {5, 6, 7, 8}
 """EXIF orientations in which the picture stands upright when turned by a quarter."""
 BROKEN = (
@@ -132,10 +134,9 @@ def _taken(whole: dict[int, Any], place: dict[int, Any], zone_hours: float) -> d
             moment = datetime.strptime(_text(whole.get(clock))[:19], "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
-        try:
-            return datetime.fromisoformat(moment.isoformat() + _text(whole.get(zone))).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+        offset = _text(whole.get(zone))
+        if OFFSET.fullmatch(offset):
+            return datetime.fromisoformat(moment.isoformat() + offset).astimezone(UTC)
         return moment.replace(tzinfo=timezone(timedelta(hours=zone_hours))).astimezone(UTC)
     try:
         hours, minutes, seconds = (float(part) for part in place[GPS.GPSTimeStamp])

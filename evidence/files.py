@@ -194,7 +194,7 @@ class Files:
             raise self._sentence(digest, writes, error) from error
 
     def _sentence(self, digest: str, writes: bool, error: Exception) -> TiankanError:
-        why = one_line(error, 120) or type(error).__name__
+        why = getattr(error, "strerror", None) or one_line(error, 120) or type(error).__name__
         if isinstance(error, FileNotFoundError) and not writes:
             return NotFound(f"{self.shown}: holds no file {digest}; restore it from a backup")
         if self.is_local and isinstance(error, OSError) and writes:
