@@ -62,14 +62,18 @@ def write_bundle(store: CaseStore, files: Files, case_id: str, out: Path, limits
         judged = _judged(session, case_id)
     with written_beside(out) as beside:
         writer = Writer(beside)
-        for name, value in (told | judged.members).items():
-            writer.add(name, value if isinstance(value, bytes) else to_json(value))
-        writer.add(
-            "evidence.json", to_json([_plain(asdict(one)) | {"file": _name(one, limits)} for one in evidence])
-        )
-        for one in {item.sha256: item for item in evidence}.values():
-            _copy(writer, files, one, limits)
-        whole, members, size = writer.close(case_id), len(writer.members), beside.stat().st_size
+        try:
+            for name, value in (told | judged.members).items():
+                writer.add(name, value if isinstance(value, bytes) else to_json(value))
+            listed = [_plain(asdict(one)) | {"file": _name(one, limits)} for one in evidence]
+            writer.add("evidence.json", to_json(listed))
+            for one in {item.sha256: item for item in evidence}.values():
+                _copy(writer, files, one, limits)
+            whole = writer.close(case_id)
+        except BaseException:
+            writer.abandon()
+            raise
+        members, size = len(writer.members), beside.stat().st_size
     return Bundled(
         case_id=case_id, members=members, bytes=size, sha256=whole, same=judged.same, note=judged.note
     )
@@ -211,8 +215,7 @@ def _vintages(session: Session, named: str) -> list[dict[str, Any]]:
 def _copy(writer: Writer, files: Files, one: Evidence, limits: Limits) -> None:
     lost = f"evidence {one.serial} ({one.name}, sha256 {one.sha256[:16]}…) of case {one.case_id}"
     try:
-        with files.open(one.sha256) as stream:
-            found = writer.stream(_name(one, limits), stream, one.size)
+        found = writer.stream(_name(one, limits), files.chunks(one.sha256), one.size)
     except NotFound as error:
         raise BadInput(
             f"{lost} is missing from {files.shown}; restore it from a backup, then bundle again"

@@ -91,22 +91,21 @@ class Files:
             f"{self.shown}: what was written of {source} reads back as something else; check the disk"
         )
 
-    @contextmanager
-    def open(self, digest: str) -> Iterator[BinaryIO]:
-        """A stream of a file.
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """A file, piece by piece.
 
         Raises:
             NotFound: it is not there.
         """
         with self._told(digest), self.system.open(self._path(digest), "rb", block_size=BLOCK) as stream:
-            yield stream
+            while chunk := stream.read(CHUNK):
+                yield chunk
 
     def sha256(self, digest: str) -> str:
         """The sha256 of what lies under a name."""
         found = hashlib.sha256()
-        with self.open(digest) as stream:
-            while chunk := stream.read(CHUNK):
-                found.update(chunk)
+        for chunk in self.chunks(digest):
+            found.update(chunk)
         return found.hexdigest()
 
     def size(self, digest: str) -> int | None:

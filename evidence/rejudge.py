@@ -18,7 +18,7 @@ from evidence.layers import from_json
 from evidence.limits import Limits
 from evidence.zips import Reader, opened
 from ground.crs import crs_of
-from ground.errors import BadInput, one_line
+from ground.errors import BadInput, TiankanError, one_line
 
 NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, IndexError, GEOSException, ValidationError)
 """What members that hold something else than we wrote end in."""
@@ -52,6 +52,8 @@ def replay_bundle(path: Path, limits: Limits) -> Rejudged:
         if not altered:
             try:
                 written, found, note = _judged(bundle)
+            except TiankanError:
+                raise
             except NOT_OURS as error:
                 said = f"{type(error).__name__}: {one_line(error, 100)}"
                 raise BadInput(f"{path}: its members do not hold what a bundle's do ({said})") from error

@@ -4,10 +4,10 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from evidence.limits import Limits
 from ground.errors import BadInput, one_line
@@ -50,11 +50,11 @@ class Writer:
             sink.write(data)
         self.members[name], self.sizes[name] = hashlib.sha256(data).hexdigest(), len(data)
 
-    def stream(self, name: str, source: BinaryIO, size: int) -> str:
-        """A member copied from a stream of so many bytes; its sha256."""
+    def stream(self, name: str, chunks: Iterable[bytes], size: int) -> str:
+        """A member of so many bytes, which come in pieces; its sha256."""
         found = hashlib.sha256()
         with self._member(name, size) as sink:
-            while chunk := source.read(CHUNK):
+            for chunk in chunks:
                 found.update(chunk)
                 sink.write(chunk)
         self.members[name], self.sizes[name] = found.hexdigest(), size
@@ -71,6 +71,13 @@ class Writer:
             sink.write(to_json(said))
         self.archive.close()
         return whole
+
+    def abandon(self) -> None:
+        """No zip: nothing more is written. Else zipfile would, when it is forgotten, to a disk that is full."""
+        sink, self.archive.fp = self.archive.fp, None
+        with suppress(OSError):
+            if sink is not None:
+                sink.close()
 
     @contextmanager
     def _member(self, name: str, size: int) -> Iterator[Any]:
