@@ -14,7 +14,7 @@ from cases.store import CaseFilter, CaseStore
 from evidence.adding import Added, Given, add
 from evidence.files import Files, open_files
 from evidence.limits import load_limits
-from tests.cases_world import ROAD, lonlat_changes, new_store, put
+from tests.cases_world import ROAD, lonlat_changes, put
 
 LIMITS = load_limits()
 SPOT = (100.0, 35.0, 100.001, 35.001)
@@ -85,9 +85,8 @@ def true_photo(path: Path, seed: int = 1) -> Path:
     return photo(path, exif_of(beside(270, 50), 90), seed=seed)
 
 
-def case_in(folder: Path, region: str = "140105") -> tuple[CaseStore, str]:
-    """A store, and the id of a case about SPOT."""
-    store = new_store(folder)
+def case_in(store: CaseStore, region: str = "140105") -> tuple[CaseStore, str]:
+    """An empty store with a case about SPOT, and the case's id."""
     put(store, lonlat_changes(SPOT), region=region)
     return store, store.cases(CaseFilter()).items[0].id
 

@@ -1,15 +1,11 @@
-"""Evidence given for a case: kept once, told in its history, usable or not; faults of files found, each by name."""
+"""Evidence given for a case: kept once, told in its history, seen in its region, usable or not."""
 
-import errno
-import os
 import stat
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
@@ -19,12 +15,12 @@ from database.engine import transaction
 from database.evidence_tables import EvidenceRow
 from evidence import adding
 from evidence.adding import listed
-from evidence.files import Files, open_files, place_of
+from evidence.files import Files
 from evidence.proof import usable
-from evidence.verify import Fault, faults
-from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound, Unreachable
+from evidence.verify import faults
+from ground.errors import BadInput, CannotWrite, IllegalMove, NotFound
 from ground.files import sha256
-from tests.cases_world import ROAD, put, row_of_changes
+from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.evidence_world import (
     LIMITS,
     beside,
@@ -41,7 +37,7 @@ from tests.test_scope import on_postgis
 
 @pytest.fixture
 def world(tmp_path: Path) -> tuple[CaseStore, str, Files]:
-    store, case_id = case_in(tmp_path)
+    store, case_id = case_in(new_store(tmp_path))
     return store, case_id, files_in(tmp_path)
 
 
@@ -251,7 +247,7 @@ def test_many_hands_give_one_file_once(world: tuple[CaseStore, str, Files], tmp_
 
 
 def test_a_region_sees_its_own_evidence_only(tmp_path: Path) -> None:
-    store, case_id = case_in(tmp_path, "140105")
+    store, case_id = case_in(new_store(tmp_path), "140105")
     files = files_in(tmp_path)
     put(store, row_of_changes(1, first=3), region="41")
     other = store.cases(CaseFilter(region="41")).items[0].id
@@ -274,171 +270,12 @@ def test_a_region_sees_its_own_evidence_only(tmp_path: Path) -> None:
 
 @on_postgis
 def test_a_query_that_forgets_the_region_sees_no_evidence(tmp_path: Path) -> None:
-    store, case_id = case_in(tmp_path, "140105")
+    store, case_id = case_in(new_store(tmp_path), "140105")
     give(store, files_in(tmp_path), case_id, true_photo(tmp_path / "a.jpg"))
     for region, count in (("14", 1), ("41", 0)):
         with transaction(store.engine, writes=False, region=region) as session:
             assert session.scalar(select(func.count()).select_from(EvidenceRow)) == count
             assert (usable(session, case_id, f"sha256:{sha256(tmp_path / 'a.jpg')}") is None) == bool(count)
-
-
-# What is wrong with files --------------------------------------------------------------------------------
-
-
-def named(found: Iterator[Fault]) -> list[tuple[str, int | None]]:
-    return [(fault.kind, fault.serial) for fault in found]
-
-
-def test_every_fault_is_found_and_named(world: tuple[CaseStore, str, Files], tmp_path: Path) -> None:
-    store, case_id, files = world
-    kept = []
-    for seed in range(1, 5):
-        one = give(store, files, case_id, true_photo(tmp_path / f"{seed}.jpg", seed)).evidence
-        path = Path(files.root) / one.sha256[:2] / one.sha256
-        path.chmod(0o644)
-        kept.append(path)
-    data = bytearray(kept[1].read_bytes())
-    data[len(data) // 2] ^= 1
-    kept[0].unlink()
-    kept[1].write_bytes(data)
-    kept[2].write_bytes(kept[2].read_bytes()[:-1])
-    (Path(files.root) / "ab").mkdir(exist_ok=True)
-    (Path(files.root) / "ab" / ("ab" + "0" * 62)).write_bytes(b"nobody's")
-    (Path(files.root) / "notes.txt").write_bytes(b"nobody's")
-    found = list(faults(store, files))
-    assert [(f.kind, f.serial) for f in found] == [
-        ("missing", 1), ("altered", 2), ("size", 3), ("unnamed", None), ("unnamed", None),
-    ]  # fmt: skip
-    assert f"evidence 2 of case {case_id} (2.jpg, sha256 " in found[1].text
-    assert [f.file for f in found[3:]] == ["ab" + "0" * 62, "notes.txt"]
-    assert named(faults(store, files, case_id)) == named(iter(found[:3]))
-    # What was altered is not healed in silence by giving the file again.
-    with pytest.raises(BadInput, match="was altered; restore it from a backup"):
-        give(store, files, case_id, tmp_path / "2.jpg")
-    # What is missing comes back with the file.
-    assert not give(store, files, case_id, tmp_path / "1.jpg").new
-    assert named(faults(store, files, case_id)) == [("altered", 2), ("size", 3)]
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(
-    world: tuple[CaseStore, str, Files], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, case_id, files = world
-
-    def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("evidence.files.os.fsync", full)
-    with pytest.raises(CannotWrite, match="the disk or quota is full"):
-        give(store, files, case_id, true_photo(tmp_path / "a.jpg"))
-    assert (files.names(), listed(store, case_id)) == ([], [])
-    assert [p for p in Path(files.root).rglob("*") if p.is_file()] == []
-
-
-def test_a_file_changed_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    for files in (files_in(tmp_path), open_files("memory://changed/evidence")):
-        path = tmp_path / "a.bin"
-        path.write_bytes(b"one")
-        digest = sha256(path)
-        path.write_bytes(b"two")
-        with pytest.raises(BadInput, match="was changed while it was read"):
-            files.put(path, digest)
-        assert files.names() == []
-
-
-def test_places_that_mean_nothing(tmp_path: Path) -> None:
-    store, _ = case_in(tmp_path)
-    url = store.engine.url
-    assert place_of(" s3://bucket/x ", url) == "s3://bucket/x"
-    if url.get_backend_name() == "sqlite":
-        assert place_of("", url) == str(tmp_path / "cases.evidence")
-    else:
-        with pytest.raises(BadInput, match="TIANKAN_EVIDENCE: is not set"):
-            place_of("", url)
-    for place, said in (("nosuch://x", "cannot be used"), ("", "is no place")):
-        with pytest.raises(BadInput, match=said):
-            open_files(place)
-    (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot be read \\(Not a directory\\)"):
-        open_files(str(tmp_path / "file")).put(true_photo(tmp_path / "a.jpg"), sha256(tmp_path / "a.jpg"))
-
-
-# The same path with an object store -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Files]:
-    """fsspec's memory stands for S3: the same calls, no folders, no rename."""
-    files = open_files(f"memory://{tmp_path.name}/evidence")
-    yield files
-    fsspec.filesystem("memory").store.clear()
-
-
-def test_an_object_store_keeps_the_same(
-    world: tuple[CaseStore, str, Files], remote: Files, tmp_path: Path
-) -> None:
-    store, case_id, _ = world
-    one = give(store, remote, case_id, true_photo(tmp_path / "a.jpg")).evidence
-    assert remote.names() == [one.sha256]
-    assert (remote.put(tmp_path / "a.jpg", one.sha256), remote.size(one.sha256)) == (False, one.size)
-    assert b"".join(remote.chunks(one.sha256)) == (tmp_path / "a.jpg").read_bytes()
-    assert list(faults(store, remote)) == []
-    inside = fsspec.filesystem("memory")
-    path = f"{remote.root}/{one.sha256[:2]}/{one.sha256}"
-    inside.pipe_file(path, bytes(one.size))
-    inside.pipe_file(f"{remote.root}/ab/{'ab' + '0' * 62}", b"x")
-    assert named(faults(store, remote)) == [("altered", 1), ("unnamed", None)]
-    inside.rm_file(path)
-    assert named(faults(store, remote)) == [("missing", 1), ("unnamed", None)]
-    with pytest.raises(NotFound, match=f"holds no file {one.sha256}"):
-        remote.sha256(one.sha256)
-
-
-def test_an_object_is_put_only_where_none_is(
-    remote: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = true_photo(tmp_path / "a.jpg")
-    digest = sha256(path)
-    fsspec.filesystem("memory").pipe_file(f"{remote.root}/{digest[:2]}/{digest}", path.read_bytes())
-    # Somebody else put it after we looked.
-    first = iter([None])
-    whole = Files.size
-    monkeypatch.setattr(Files, "size", lambda self, name: next(first, whole(self, name)))
-    assert remote.put(path, digest) is False
-
-
-@pytest.mark.parametrize("error", [ConnectionError("no route"), TimeoutError("too long"), OSError("odd")])
-def test_a_store_that_does_not_answer_is_one_sentence(
-    world: tuple[CaseStore, str, Files],
-    remote: Files,
-    tmp_path: Path,
-    error: OSError,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store, case_id, _ = world
-
-    def silent(*_: Any, **__: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(remote.system, "info", silent, raising=False)
-    with pytest.raises(Unreachable, match="does not answer"):
-        give(store, remote, case_id, true_photo(tmp_path / "a.jpg"))
-    assert listed(store, case_id) == []
-
-
-def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
-    import tracemalloc
-
-    path = tmp_path / "large.bin"
-    with path.open("wb") as sink:
-        sink.truncate(1 << 27)
-    digest, files = sha256(path), files_in(tmp_path)
-    tracemalloc.start()
-    files.put(path, digest)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 1 << 24
-    assert files.size(digest) == 1 << 27
 
 
 def test_handed_in_on_a_past_day(world: tuple[CaseStore, str, Files], tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cases.store import CaseFilter, open_store
+from tests.bundle_world import judged_world
+from tests.cases_world import new_url
 from tests.evidence_world import beside, exif_of, photo, true_photo
-from tests.test_bundle import judged_world
 from tests.test_cli import refusal, tiankan
 
 pytestmark = pytest.mark.sqlite
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.sqlite
 @pytest.fixture
 def county(tmp_path: Path) -> tuple[Path, str]:
     """A database and a case; its evidence lies beside the database."""
-    store, case_id, _ = judged_world(tmp_path, True)
+    store, case_id, _ = judged_world(tmp_path, new_url(tmp_path), True)
     store.engine.dispose()
     return tmp_path, case_id
 
