@@ -129,7 +129,8 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 def _open(db: str | None) -> tuple["CaseStore", "Files"]:
     """The cases of this installation's region (TIANKAN_REGION), and where their evidence lies (TIANKAN_EVIDENCE)."""
     from cases.store import open_store
-    from evidence.files import open_files, place_of
+    from evidence.files import open_files
+    from evidence.places import place_of
 
     settings = load_settings()
     store = open_store(db or settings.db, create=False, region=settings.region)

@@ -4,16 +4,15 @@ import errno
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import fsspec
+from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
-from sqlalchemy import URL
 
+from evidence.places import system_of
 from ground.errors import BadInput, CannotWrite, NotFound, TiankanError, Unreachable, one_line
 from ground.files import CHUNK, STAGING, cannot_write, staging_folder
 
@@ -23,42 +22,13 @@ NAME = re.compile(r"[0-9a-f]{64}")
 SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def place_of(setting: str, database: URL) -> str:
-    """Where evidence lies: as TIANKAN_EVIDENCE says, else in a folder beside the database's file.
-
-    Raises:
-        BadInput: nothing is said, and the database is no file.
-    """
-    if setting.strip():
-        return setting.strip()
-    if database.get_backend_name() != "sqlite" or database.database in (None, "", ":memory:"):
-        raise BadInput(
-            "TIANKAN_EVIDENCE: is not set, and the database is no file beside which evidence could lie; set it to a "
-            "folder or to s3://bucket/prefix"
-        )
-    return str(Path(str(database.database)).with_suffix(".evidence"))
-
-
 def open_files(place: str) -> "Files":
-    """The store at a folder, or at a URL that fsspec knows, as s3://bucket/prefix. Nothing is asked of it yet.
+    """The store at a folder or a URL, as s3://bucket/prefix. Nothing is asked of it yet.
 
     Raises:
-        BadInput: the place means nothing, or what it needs is not installed.
+        BadInput: the place means nothing here.
     """
-    if not place.strip() or "\0" in place:
-        raise BadInput(f"TIANKAN_EVIDENCE: {place!r} is no place; write a folder or s3://bucket/prefix")
-    try:
-        system, root = fsspec.core.url_to_fs(place)
-    except ImportError as error:
-        raise BadInput(
-            f"TIANKAN_EVIDENCE: {place!r} needs what is not installed ({one_line(error, 80)}); "
-            "pip install 'tiankan[s3]'"
-        ) from error
-    except ValueError as error:
-        raise BadInput(
-            f"TIANKAN_EVIDENCE: {place!r} cannot be used ({one_line(error, 100)}); write a folder or s3://bucket/prefix"
-        ) from error
-    return Files(system, root.rstrip("/"), place)
+    return Files(*system_of(place))
 
 
 class Files:
@@ -98,7 +68,7 @@ class Files:
             NotFound: it is not there.
         """
         with self._told(digest), self.system.open(self._path(digest), "rb", block_size=BLOCK) as stream:
-            while chunk := stream.read(CHUNK):
+            while chunk := stream.read(CHUNK if self.is_local else BLOCK):
                 yield chunk
 
     def sha256(self, digest: str) -> str:
@@ -121,7 +91,12 @@ class Files:
         """What lies below the root, by path from there: of a file of evidence its sha256, else as it is called."""
         with self._told(""):
             self.system.invalidate_cache()
-            found = [path.removeprefix(self.root).lstrip("/") for path in self.system.find(self.root)]
+            try:
+                # Told to raise: else what cannot be listed would count as nothing there.
+                paths = self.system.find(self.root, on_error="raise")
+            except FileNotFoundError:
+                paths = []
+        found = [path.removeprefix(self.root).lstrip("/") for path in paths]
         kept = (path for path in found if not path.startswith(STAGING))
         return sorted(p[3:] if NAME.fullmatch(p[3:]) and p[:3] == f"{p[3:5]}/" else p for p in kept)
 
@@ -156,12 +131,14 @@ class Files:
         return found
 
     def _put_remote(self, source: Path, digest: str) -> str | None:
-        """The same; an object comes into sight when all of it is there."""
+        """The same, put only where none is; an object comes into sight when all of it is there."""
+        # Of pyarrow's S3 nobody can ask that; whoever comes between writes the same bytes under the same name.
+        mode = "wb" if isinstance(self.system, ArrowFSWrapper) else "xb"
         found = None
         try:
             with (
                 source.open("rb") as given,
-                self.system.open(self._path(digest), "xb", block_size=BLOCK) as kept,
+                self.system.open(self._path(digest), mode, block_size=BLOCK) as kept,
             ):
                 found = _copied(given, kept)
         except FileExistsError:
@@ -177,10 +154,11 @@ class Files:
         return found
 
     def _remove(self, digest: str) -> None:
-        """What was just written and is not what it should be."""
+        """What was just written, unless it is whole after all: somebody else may have put it there."""
+        if self.size(digest) is None or self.sha256(digest) == digest:
+            return
         with self._told(digest):
-            if self.size(digest) is not None:
-                self.system.rm_file(self._path(digest))
+            self.system.rm_file(self._path(digest))
 
     @contextmanager
     def _told(self, digest: str, writes: bool = False) -> Iterator[None]:
@@ -189,16 +167,22 @@ class Files:
             yield
         except TiankanError:
             raise
-        except _refusals() as error:
+        except (OSError, NotImplementedError) as error:
             raise self._sentence(digest, writes, error) from error
 
     def _sentence(self, digest: str, writes: bool, error: Exception) -> TiankanError:
-        why = getattr(error, "strerror", None) or one_line(error, 120) or type(error).__name__
+        # What S3 says comes last: before it stands which key was asked for.
+        said = str(error).rpartition("AWS Error ")[2]
+        why = getattr(error, "strerror", None) or one_line(said, 120) or type(error).__name__
         if isinstance(error, FileNotFoundError) and not writes:
             return NotFound(f"{self.shown}: holds no file {digest}; restore it from a backup")
         if self.is_local and isinstance(error, OSError) and writes:
             return cannot_write(Path(self.root), error)
-        if self.is_local or isinstance(error, PermissionError):
+        if "NO_SUCH_BUCKET" in why:
+            return BadInput(
+                f"TIANKAN_EVIDENCE: there is no bucket at {self.shown}; make it, or mend its name"
+            )
+        if self.is_local or isinstance(error, PermissionError) or "ACCESS_DENIED" in why:
             return BadInput(f"TIANKAN_EVIDENCE: {self.shown} cannot be read ({why}); check rights and keys")
         if isinstance(error, OSError) and error.errno in SPACE:
             return CannotWrite(f"{self.shown}: nothing was kept ({why}); free some space, then run again")
@@ -214,9 +198,3 @@ def _copied(given: BinaryIO, kept: BinaryIO) -> str:
         found.update(chunk)
         kept.write(chunk)
     return found.hexdigest()
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """What a disk or server raises: S3's client has errors beside OSError, where it has been loaded."""
-    loaded = sys.modules.get("botocore.exceptions")
-    return (OSError, NotImplementedError, *((loaded.BotoCoreError, loaded.ClientError) if loaded else ()))

@@ -4,16 +4,15 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import fsspec
 import pytest
 
 from cases.store import CaseStore
 from evidence.adding import listed
-from evidence.files import Files, open_files, place_of
+from evidence.files import Files, open_files
+from evidence.places import place_of
 from evidence.verify import Fault, faults
-from ground.errors import BadInput, CannotWrite, NotFound, Unreachable
+from ground.errors import BadInput, CannotWrite
 from ground.files import sha256
 from tests.cases_world import new_store
 from tests.evidence_world import (
@@ -106,69 +105,6 @@ def test_places_that_mean_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="cannot be read \\(Not a directory\\)"):
         open_files(str(tmp_path / "file")).put(true_photo(tmp_path / "a.jpg"), sha256(tmp_path / "a.jpg"))
-
-
-# The same path with an object store -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Files]:
-    """fsspec's memory stands for S3: the same calls, no folders, no rename."""
-    files = open_files(f"memory://{tmp_path.name}/evidence")
-    yield files
-    fsspec.filesystem("memory").store.clear()
-
-
-def test_an_object_store_keeps_the_same(
-    world: tuple[CaseStore, str, Files], remote: Files, tmp_path: Path
-) -> None:
-    store, case_id, _ = world
-    one = give(store, remote, case_id, true_photo(tmp_path / "a.jpg")).evidence
-    assert remote.names() == [one.sha256]
-    assert (remote.put(tmp_path / "a.jpg", one.sha256), remote.size(one.sha256)) == (False, one.size)
-    assert b"".join(remote.chunks(one.sha256)) == (tmp_path / "a.jpg").read_bytes()
-    assert list(faults(store, remote)) == []
-    inside = fsspec.filesystem("memory")
-    path = f"{remote.root}/{one.sha256[:2]}/{one.sha256}"
-    inside.pipe_file(path, bytes(one.size))
-    inside.pipe_file(f"{remote.root}/ab/{'ab' + '0' * 62}", b"x")
-    assert named(faults(store, remote)) == [("altered", 1), ("unnamed", None)]
-    inside.rm_file(path)
-    assert named(faults(store, remote)) == [("missing", 1), ("unnamed", None)]
-    with pytest.raises(NotFound, match=f"holds no file {one.sha256}"):
-        remote.sha256(one.sha256)
-
-
-def test_an_object_is_put_only_where_none_is(
-    remote: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = true_photo(tmp_path / "a.jpg")
-    digest = sha256(path)
-    fsspec.filesystem("memory").pipe_file(f"{remote.root}/{digest[:2]}/{digest}", path.read_bytes())
-    # Somebody else put it after we looked.
-    first = iter([None])
-    whole = Files.size
-    monkeypatch.setattr(Files, "size", lambda self, name: next(first, whole(self, name)))
-    assert remote.put(path, digest) is False
-
-
-@pytest.mark.parametrize("error", [ConnectionError("no route"), TimeoutError("too long"), OSError("odd")])
-def test_a_store_that_does_not_answer_is_one_sentence(
-    world: tuple[CaseStore, str, Files],
-    remote: Files,
-    tmp_path: Path,
-    error: OSError,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store, case_id, _ = world
-
-    def silent(*_: Any, **__: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(remote.system, "info", silent, raising=False)
-    with pytest.raises(Unreachable, match="does not answer"):
-        give(store, remote, case_id, true_photo(tmp_path / "a.jpg"))
-    assert listed(store, case_id) == []
 
 
 def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
