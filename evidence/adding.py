@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cases import history
 from cases.store import CaseStore
 from cases.workflow import MACHINE, Workflow, as_read, check_evidence
+from database import bulk
 from database.evidence_tables import EvidenceRow
 from database.tables import CaseRow
 from evidence.checks import Check, File, Said, Spot, check_file, check_photo, failed, plain
@@ -117,14 +118,12 @@ def add(
         "checks": plain(checks), "note": note, "despite": despite,
     }  # fmt: skip
     with store.transaction(writes=True) as session:
-        known = session.scalar(select(EvidenceRow).where(EvidenceRow.id == row["id"]))
-        if known is not None:
-            return Added(evidence_of(known), new=False)
-        added = EvidenceRow(**row)
-        session.add(added)
-        session.flush()
-        history.append(session, [_told(session, row)])
-        return Added(evidence_of(added), new=True)
+        same = select(EvidenceRow).where(EvidenceRow.id == row["id"])
+        known = session.scalar(same)
+        if known is None:
+            bulk.add(session, EvidenceRow, [row])
+            history.append(session, [_told(session, row)])
+        return Added(evidence_of(session.scalars(same).one()), new=known is None)
 
 
 def listed(store: CaseStore, case_id: str) -> list[Evidence]:

@@ -15,7 +15,6 @@ SIGNATURES = (
     (0, b"MM\0*", "image/tiff"),
     (0, b"II+\0", "image/tiff"),
     (0, b"GIF8", "image/gif"),
-    (0, b"BM", "image/bmp"),
     (0, b"%PDF-", "application/pdf"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
@@ -39,6 +38,8 @@ def media_type(path: Path) -> str:
     for offset, mark, kind in SIGNATURES:
         if head.startswith(mark, offset):
             return kind
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return "image/bmp"
     if head[4:8] == b"ftyp":
         return BRANDS.get(head[8:12], "video/mp4")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

@@ -7,14 +7,21 @@ from sqlalchemy.orm import Session
 
 from database.evidence_tables import EvidenceRow
 
-REFERENCE = re.compile(r"\s*sha256:([0-9a-fA-F]{64})\s*")
+REFERENCE = re.compile(r"sha256:([0-9a-fA-F]{64})")
+BETWEEN = re.compile(r"[\s;；,，]+")
+"""What may stand between several references."""
 
 
 def usable(session: Session, case_id: str, reference: str, kind: str | None = None) -> str | None:
-    """Why a reference `sha256:<hex>` may not be used for a case; None if it may.
+    """Why a reference `sha256:<hex>` may not be used for a case; None if it may. Of several, each must be usable.
 
     `kind`: as what it is to be used, where that is known: a file given as a note was never checked as a photo.
     """
+    parts = [part for part in BETWEEN.split(reference) if part] or [reference]
+    return next((why for part in parts if (why := _why_not(session, case_id, part, kind))), None)
+
+
+def _why_not(session: Session, case_id: str, reference: str, kind: str | None) -> str | None:
     found = REFERENCE.fullmatch(reference)
     if found is None:
         return f"{reference!r} refers to no file; write sha256: and the 64 digits that `tiankan cases evidence` shows"

@@ -25,8 +25,8 @@ SPOILED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 
 def to_json(value: Any) -> bytes:
-    """JSON, the same for the same value; numbers to their last bit."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False)
+    """JSON; numbers to their last bit, keys in their order, which counts in a rulebook."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
     return (text + "\n").encode()
 
 
@@ -120,6 +120,11 @@ def _refuse_harm(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
             or ".." in name.split("/")
         ):
             raise BadInput(f"{path}: its member {name!r} has a path that leads out of it; it is not read")
+        # Others give up all that they unpack to at once, whatever they say that is.
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+            raise BadInput(
+                f"{path}: its member {name!r} is packed in a way that bundles are not; it is not read"
+            )
         if name in seen:
             raise BadInput(f"{path}: has two members {name!r}; it is not read")
         seen.add(name)

@@ -55,7 +55,7 @@ when = { permits_share = { min = 0.95 } }
 id = "ROAD"
 verdict = "rural_road"
 basis = "law"
-when = { change_centre_width_m = { max = 8 }, rivers_distance_m = { min = 1000 } }
+when = { rivers_distance_m = { min = 1000 }, change_centre_width_m = { max = 8 } }
 
 [[rule]]
 id = "REST"

@@ -144,6 +144,9 @@ def test_bombs_are_not_unpacked(made: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="at most 1,000 are read"):
         replay_bundle(made, small)
 
+    with pytest.raises(BadInput, match="is packed in a way that bundles are not"):
+        again(rewritten(made, tmp_path / "a.zip", lambda _: None, compression=zipfile.ZIP_BZIP2))
+
     def deep(members: dict[str, bytes]) -> None:
         members[MANIFEST] = b"[" * 200_000
 

@@ -138,6 +138,11 @@ def test_what_may_be_referred_to(world: tuple[CaseStore, str, Files], tmp_path: 
     # Without EXIF nothing is known, and nothing failed.
     unknown = give(store, files, case_id, photo(tmp_path / "bare.jpg"))
     assert why_not(store, case_id, unknown.evidence.reference, "photo") is None
+    # Of several each counts.
+    second = give(store, files, case_id, true_photo(tmp_path / "b.jpg")).evidence.reference
+    assert why_not(store, case_id, f"{reference}； {second}") is None
+    assert "refers to no file" in str(why_not(store, case_id, f"{reference}; b.jpg"))
+    assert "''" in str(why_not(store, case_id, ""))
 
 
 @pytest.mark.parametrize(

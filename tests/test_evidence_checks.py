@@ -207,9 +207,9 @@ def test_a_file_that_is_not_what_it_says(tmp_path: Path) -> None:
     assert (found["type"], found["whole"], found["time"]) == ("fail", "fail", "unknown")
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
 def test_a_picture_cut_short_is_found(tmp_path: Path, suffix: str) -> None:
-    path = photo(tmp_path / f"a{suffix}", exif_of(beside(270, 50), 90))
+    path = photo(tmp_path / f"a{suffix}", None if suffix == ".bmp" else exif_of(beside(270, 50), 90))
     assert said(path)["whole"] == "pass"
     data = path.read_bytes()
     for share in (0.3, 0.6, 0.95):
@@ -260,6 +260,7 @@ BYTES = {
     "b.txt": ("证明。".encode("gbk"), "text/plain"),
     "a.mp4": (b"\0\0\0\x18ftypmp42" + bytes(20), "video/mp4"),
     "a.heic": (b"\0\0\0\x18ftypheic" + bytes(20), "image/heic"),
+    "c.txt": (b"BMW, seen at noon", "text/plain"),
     "a.bin": (bytes(range(256)), "application/octet-stream"),
     "a.docx": (b"PK\x03\x04 broken", "application/octet-stream"),
 }
