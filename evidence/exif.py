@@ -59,6 +59,8 @@ class Picture:
 
 def read_picture(path: Path, limits: Limits) -> Picture:
     """A picture looked through to its last byte, and its EXIF."""
+    # Else it knows some of its formats only when all are tried.
+    Image.init()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -8,6 +8,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
@@ -218,6 +219,15 @@ def test_a_picture_cut_short_is_found(tmp_path: Path, suffix: str) -> None:
     # Of a JPEG its EXIF comes first and is still read.
     if suffix == ".jpg":
         assert said(path)["distance"] == "pass"
+
+
+def test_a_phone_s_picture_of_several_is_a_picture(tmp_path: Path) -> None:
+    first, second = (Image.new("RGB", (60, 40), color) for color in ("red", "blue"))
+    first.save(
+        tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second], exif=exif_of(beside(270, 50), 90)
+    )
+    found = said(tmp_path / "a.jpg")
+    assert (found["type"], found["whole"], found["distance"]) == ("pass", "pass", "pass")
 
 
 @given(st.integers(0, 20_000), st.binary(min_size=1, max_size=40))
