@@ -17,7 +17,7 @@ from ground.errors import one_line
 DIAGONAL_MM = math.hypot(36, 24)
 """Of the film that focal lengths are compared by."""
 OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
-FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP")
 """Pictures that are opened; of others some would start programs."""
 TURNED = {5, 6, 7, 8}
 """EXIF orientations in which the picture stands upright when turned by a quarter."""
