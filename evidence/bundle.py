@@ -139,7 +139,13 @@ def _judged(session: Session, case_id: str) -> _Judged:
     members: dict[str, Any] = {
         "verdict.json": f"{line}\n".encode(),
         "judgement.json": _plain(
-            {"id": row.id, "judged": row.judged, "layers": row.layers, "content": row.content}
+            {
+                "id": row.id,
+                "judged": row.judged,
+                "layers": row.layers,
+                "content": row.content,
+                "why": _written(row).why,
+            }
         ),
         "ledger.json": row.land,
     }
@@ -160,11 +166,16 @@ def _judged(session: Session, case_id: str) -> _Judged:
     return _Judged(members, found == line, AS_WRITTEN if known is None else "")
 
 
+def _written(row: JudgementRow) -> Facts:
+    """The facts as they were written down."""
+    return Facts(row.facts, row.missing)
+
+
 def _known(
     session: Session, judging: JudgingRow, frame: gpd.GeoDataFrame, books: list[Rulebook], row: JudgementRow
 ) -> tuple[Known | None, str]:
     """What the judging knew about the change; of all its changes, where that alone gives another verdict."""
-    written, line = Facts(row.facts, row.missing), verdicts.of_row(row)
+    written, line = _written(row), verdicts.of_row(row)
     edges = (
         func.min(ChangeRow.west),
         func.min(ChangeRow.south),

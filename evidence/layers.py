@@ -17,6 +17,8 @@ from ground.crs import LONLAT, crs_of, to_crs
 
 WIDER_M = (0.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 """How far around a change features are taken: as far as it takes to measure the same; then all of them."""
+SHAPED = ("layer", "frame", "covers", "states")
+"""Of a layer in hand, what is written in a form of its own; all else goes as it is."""
 Facts = Mapping[str, Any]
 
 
@@ -59,7 +61,8 @@ def to_json(data: LayerData, crs: CRS, more: dict[str, Any]) -> dict[str, Any]:
         {"begins": _plain(state.begins), "ends": _plain(state.ends), "covers": _wkb(state.covers)}
         for state in data.states
     ]
-    complete = {"covers": _wkb(data.covers), "states": states}
+    said = data.model_dump(mode="json", exclude=set(SHAPED))
+    complete = {"covers": _wkb(data.covers), "states": states, "said": said}
     return {"type": "FeatureCollection", **more, "complete": complete, "features": features}
 
 
@@ -81,7 +84,8 @@ def from_json(layer: Layer, said: Mapping[str, Any], crs: CRS) -> LayerData:
         State(_date(state["begins"]), _date(state["ends"]), _shape(state["covers"]))
         for state in complete["states"]
     )
-    return LayerData(layer=layer, frame=frame, covers=_shape(complete["covers"]), states=states)
+    covers = _shape(complete["covers"])
+    return LayerData(layer=layer, frame=frame, covers=covers, states=states, **complete["said"])
 
 
 def _plain(value: Any) -> str | None:

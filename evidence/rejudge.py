@@ -75,7 +75,8 @@ def _judged(bundle: Reader) -> tuple[str, str, str]:
     books = [_book(bundle, version) for version in judging["rulebooks"]]
     frame = frame_again([said["change_id"]], [shapely.geometry.shape(outline["geometry"])], [said["facts"]])
     known = _known(bundle, judging)
-    found = judge_again(frame, known, books, judging["crs"], Facts(said["facts"], said["missing"]))
+    facts = Facts(said["facts"], bundle.json("judgement.json")["why"])
+    found = judge_again(frame, known, books, judging["crs"], facts)
     return written, found, AS_WRITTEN if known is None else ""
 
 
