@@ -49,7 +49,7 @@ def test_a_bundle_replays_to_the_same_verdict_bit_for_bit(
     # The change holds four permits of 40 m side; the river's bank lies 1,800 m to the west.
     assert facts["permits_share"] == pytest.approx(0.64, abs=1e-5)
     assert facts["rivers_distance_m"] == pytest.approx(1800, abs=0.01)
-    assert (facts["rivers_nearest"], facts["land_use_dominant"]) == ("R1", "0601")
+    assert facts["rivers_nearest"] == "R1"
 
 
 def test_only_what_counts_is_in_it_with_its_vintages(tmp_path: Path) -> None:
