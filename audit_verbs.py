@@ -1,5 +1,6 @@
 """The verbs of the hash chain: audit verify, sign, key."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -27,9 +28,11 @@ def audit_verify(
     """Whether anything was altered, removed or put in: exit code 0 on a whole chain, 1 naming the first broken link."""
     from database.audit import audit
 
-    told = audit(db or load_settings().db, heads or [])
+    settings = load_settings()
+    told = audit(db or settings.db, heads or [])
+    files = list(_files(db or settings.db, settings.evidence))
     if json:
-        terminal.print_json(asdict(told))
+        terminal.print_json(asdict(told) | {"files": files})
     else:
         for fault in told.faults[: terminal.MOST_LINES]:
             terminal.say(f"{f'link {fault.place}' if fault.place else 'no link'}: {fault.text}")
@@ -37,9 +40,24 @@ def audit_verify(
         if more > 0:
             terminal.say(f"{more} more: --json.")
         signed = f"{told.heads} signed heads, the last at {told.signed}" if told.heads else "no signed head"
-        terminal.say(f"{told.links} links, {told.rows} rows, {signed}: {len(told.faults) or 'no'} faults")
-    if told.faults:
+        for text in files:
+            terminal.say(text)
+        count = len(told.faults) + len(files) or "no"
+        terminal.say(f"{told.links} links, {told.rows} rows, {signed}: {count} faults")
+    if told.faults or files:
         raise typer.Exit(1)
+
+
+def _files(db: str, evidence: str) -> Iterator[str]:
+    """What is wrong with the files of evidence; nothing is asked of a store of which no row tells."""
+    from cases.store import open_store
+    from evidence.files import open_files
+    from evidence.places import place_of
+    from evidence.verify import any_rows, faults
+
+    store = open_store(db, create=False)
+    if any_rows(store) or evidence:
+        yield from (fault.text for fault in faults(store, open_files(place_of(evidence, store.engine.url))))
 
 
 @audit_app.command("sign")

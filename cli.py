@@ -14,6 +14,7 @@ import cadastre_verbs
 import case_verbs
 import db_verbs
 import detect_verbs
+import evidence_verbs
 import model_verbs
 import replay_verb
 import rule_verbs
@@ -33,6 +34,8 @@ scenes_app = typer.Typer(no_args_is_help=True, help="Scenes: what was photograph
 app.add_typer(scenes_app, name="scenes")
 app.add_typer(audit_verbs.audit_app, name="audit")
 app.add_typer(cadastre_verbs.cadastre_app, name="cadastre")
+case_verbs.cases_app.command()(evidence_verbs.evidence)
+case_verbs.cases_app.command("replay-bundle")(evidence_verbs.replay_bundle)
 app.add_typer(case_verbs.cases_app, name="cases")
 app.add_typer(db_verbs.db_app, name="db")
 rule_verbs.rules_app.command()(replay_verb.replay)

@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     """Where fetched files are kept between runs."""
     db: str = "sqlite:///data/cases.db"
     """The database that verbs use when no --db is given."""
+    evidence: str = ""
+    """Where files of evidence lie: a folder or s3://bucket/prefix; empty: a folder beside the database's file."""
     region: str = ""
     """The administrative region outside of which `cases`, `rules` and `serve` see nothing: its code's beginning."""
     host: str = "127.0.0.1"

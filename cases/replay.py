@@ -5,7 +5,7 @@ then, in the CRS of then, and judged by the rulebooks of then. Where a layer was
 as it was, its facts stand as they were written, and the replay says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,9 +86,15 @@ def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:
         for key, shape in session.execute(query):
             keys.append(key)
             shapes.append(shape)
-    facts = [by_id[key].facts for key in keys]
+    return frame_again(keys, shapes, [by_id[key].facts for key in keys])
+
+
+def frame_again(
+    keys: Sequence[str], shapes: Sequence[Any], facts: Sequence[Mapping[str, Any]]
+) -> gpd.GeoDataFrame:
+    """Changes as they were given: outlines in degrees, all else from the facts that were written down."""
     columns: dict[str, Any] = {
-        "change_id": keys,
+        "change_id": list(keys),
         "before": pd.to_datetime([f.get(FIRST) for f in facts], utc=True).as_unit("ms"),
         "after": pd.to_datetime([f.get(LAST) for f in facts], utc=True).as_unit("ms"),
         "change_class": [f["change_class"] for f in facts],
@@ -98,7 +104,7 @@ def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:
         ("probability", "change_probability"), ("ndvi_change", "change_ndvi"),
     ):  # fmt: skip
         columns[name] = [np.nan if f[fact] is None else f[fact] for f in facts]
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs=LONLAT)
+    return gpd.GeoDataFrame(columns, geometry=list(shapes), crs=LONLAT)
 
 
 def _day(text: Any) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, Select, func, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
 from cases import history
+from cases.proof import usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
 from database import seals
@@ -143,6 +144,7 @@ class CaseStore:
                 raise IllegalMove(
                     _overtaken(session, row, f"you read version {version}, it is at {row.version}")
                 )
+            _usable(session, case_id, given)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
@@ -225,6 +227,14 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     more = len(rows) > limit
     kept = rows[:limit]
     return Page(kept, total, kept[-1].serial if more else None)  # type: ignore[attr-defined]
+
+
+def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
+    """Nothing, if every file that is referred to was given for this case and proves what it is given for."""
+    for kind, reference in given.items():
+        why = usable(session, case_id, reference, kind) if "sha256:" in reference else None
+        if why:
+            raise IllegalMove(f"case {case_id}: {kind}: {why}")
 
 
 def _overtaken(session: Session, row: CaseRow, said: str) -> str:

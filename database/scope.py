@@ -4,17 +4,18 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 import database.cadastre_tables
+import database.evidence_tables
 import database.seal_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only, may move cases and nothing else."""
+"""Without login; sees the region of `tiankan.region` only, may move cases, give evidence and nothing else."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
-    "INSERT ON event, seal",
-    "USAGE ON SEQUENCE event_serial_seq",
+    "INSERT ON event, evidence, seal",
+    "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from database import bulk
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import alone
+from database.evidence_tables import EvidenceRow
 from database.seal_tables import SealRow
 from database.tables import (
     Base,
@@ -60,6 +61,7 @@ SEALED = {
         Sealed(JudgementRow, "judged"),
         Sealed(CaseRow),
         Sealed(EventRow),
+        Sealed(EvidenceRow),
         Sealed(RulebookRow, "id"),
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),

@@ -14,6 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from cases.store import CaseFilter, CaseStore
 from database.seals import SEALED
 from database.tables import Base
+from evidence.adding import Given, add
+from evidence.files import open_files
+from evidence.limits import load_limits
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.registry_world import brought, half, layer, written
 from tests.test_ledger import PAIR, SCENES
@@ -30,6 +33,10 @@ def county(folder: Path) -> CaseStore:
     put(store, row_of_changes(5), scenes=SCENES, pair=PAIR)
     put(store, row_of_changes(4, first=10))
     put(store, row_of_changes(5, change_class="linear"), scenes=SCENES, pair=PAIR)
+    (folder / "lease.txt").write_text("lease 7")
+    paper = Given(kind="document", path=folder / "lease.txt", actor="李伟", role="county")
+    first = store.cases(CaseFilter()).items[0].id
+    add(store, open_files(str(folder / "evidence")), first, paper, ROAD, load_limits())
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
         store.move(

@@ -148,8 +148,11 @@ def test_an_old_database_is_sealed_as_it_stands(tmp_path: Path) -> None:
 
 def test_the_verbs(tmp_path: Path) -> None:
     store = county(tmp_path)
-    db = store.engine.url.render_as_string(hide_password=False)
-    code, out, _ = tiankan("audit", "verify", "--db", db)
+    db, beside = (
+        store.engine.url.render_as_string(hide_password=False),
+        {"TIANKAN_EVIDENCE": str(tmp_path / "evidence")},
+    )
+    code, out, _ = tiankan("audit", "verify", "--db", db, **beside)
     assert code == 0 and "no signed head: no faults" in out
     assert tiankan("audit", "key", "--to", tmp_path / "k.pem")[0] == 0
     assert (tmp_path / "k.pem").stat().st_mode & 0o077 == 0
@@ -164,11 +167,24 @@ def test_the_verbs(tmp_path: Path) -> None:
     case = store.cases(CaseFilter()).items[-1]
     store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
     assert sign_head(db, tmp_path / "k.pem", head) is not None
-    code, out, _ = tiankan("audit", "verify", "--db", db, "--heads", head, "--json")
+    code, out, _ = tiankan("audit", "verify", "--db", db, "--heads", head, "--json", **beside)
     told = json.loads(out)
     assert (code, told["heads"], told["faults"]) == (0, 2, [])
     with store.engine.begin() as by_hand:
         unlock(by_hand)
         by_hand.execute(text("UPDATE enforcement_case SET opened = '2020-01-01 00:00:00' WHERE serial = 1"))
-    code, out, _ = tiankan("audit", "verify", "--db", db, "--heads", head)
+    code, out, _ = tiankan("audit", "verify", "--db", db, "--heads", head, **beside)
     assert code == 1 and "enforcement_case" in out.splitlines()[0]
+
+
+def test_a_file_that_somebody_altered_is_named(tmp_path: Path) -> None:
+    store = county(tmp_path)
+    db, beside = (
+        store.engine.url.render_as_string(hide_password=False),
+        {"TIANKAN_EVIDENCE": str(tmp_path / "evidence")},
+    )
+    (file,) = [path for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
+    file.chmod(0o600)
+    file.write_text("lease 8")
+    code, out, _ = tiankan("audit", "verify", "--db", db, **beside)
+    assert code == 1 and "lease.txt" in out and "1 faults" in out

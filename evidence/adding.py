@@ -1,0 +1,216 @@
+"""Evidence given for a case by a named person: checked, kept under its hash, written into the case's history."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases import history
+from cases.store import CaseStore
+from cases.workflow import MACHINE, Workflow, as_read, check_evidence
+from database import bulk, seals
+from database.evidence_tables import EvidenceRow
+from database.tables import CaseRow
+from evidence.checks import Check, File, Said, Spot, check_file, check_photo, failed, plain
+from evidence.exif import Picture, read_picture
+from evidence.files import Files
+from evidence.limits import Limits
+from evidence.media import media_type
+from ground.errors import BadInput, IllegalMove
+from ground.files import sha256, short_hash
+
+EVENT = "evidence"
+"""The kind of the event that tells of it."""
+SCHEME = "sha256:"
+"""Before the hash, where a move refers to a file that was given."""
+LONGEST = 255
+"""Characters of a file's name that are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A file and what its giver says of it. `despite`: why it counts although a check failed."""
+
+    kind: str
+    path: Path
+    actor: str
+    role: str
+    note: str = ""
+    despite: str = ""
+    name: str = ""
+    """As its giver calls it; the path's own name unless told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One row of evidence, as everyone else sees it."""
+
+    serial: int
+    case_id: str
+    kind: str
+    sha256: str
+    size: int
+    name: str
+    media_type: str
+    given_by: str
+    role: str
+    at: datetime
+    taken: datetime | None
+    lon: float | None
+    lat: float | None
+    azimuth: float | None
+    device: str
+    checks: list[dict[str, Any]]
+    note: str
+    despite: str
+
+    @property
+    def reference(self) -> str:
+        """How a move refers to it."""
+        return SCHEME + self.sha256
+
+
+@dataclass(frozen=True)
+class Added:
+    """What is in hand now, and whether it was not before."""
+
+    evidence: Evidence
+    new: bool
+
+
+def add(
+    store: CaseStore,
+    files: Files,
+    case_id: str,
+    given: Given,
+    workflow: Workflow,
+    limits: Limits,
+    at: datetime | None = None,
+) -> Added:
+    """Takes a file in for a case; the same file for the same case and kind adds nothing twice.
+
+    A file that fails a check is kept all the same, but proves nothing without `despite` (`cases.proof`); the same
+    file may be given again with that reason. `at`: when it was handed in, now unless told.
+
+    Raises:
+        NotFound, IllegalMove: no such case; no named person; not of this role's kinds.
+        BadInput: the file cannot be read or is too large.
+        CannotWrite, Unreachable: the store takes nothing in.
+    """
+    now = datetime.now(UTC)
+    _may(given, workflow)
+    case = store.case(case_id)
+    size = _size(given.path, limits)
+    digest = sha256(given.path)
+    file = File(name=_name(given), media_type=media_type(given.path), size=size)
+    spot = Spot(change=case.geometry, before=case.before)
+    picture, checks = _checked(given, file, spot, at or now, now, limits)
+    note, despite = _reasons(given, checks)
+    files.put(given.path, digest)
+    row = {
+        "id": short_hash(EVENT, case_id, given.kind, digest, despite), "case_id": case_id,
+        "kind": given.kind, "sha256": digest, "size": size, "name": file.name, "media_type": file.media_type,
+        "given_by": given.actor.strip(), "role": given.role, "at": at or now, "taken": picture.taken,
+        "lon": picture.lon, "lat": picture.lat, "azimuth": picture.azimuth, "device": picture.device,
+        "checks": plain(checks), "note": note, "despite": despite,
+    }  # fmt: skip
+    with store.transaction(writes=True) as session:
+        same = select(EvidenceRow).where(EvidenceRow.id == row["id"])
+        known = session.scalar(same)
+        if known is None:
+            bulk.add(session, EvidenceRow, [row])
+            seals.added(session, EvidenceRow, [row])
+            history.append(session, [_told(session, row)])
+        return Added(evidence_of(session.scalars(same).one()), new=known is None)
+
+
+def listed(store: CaseStore, case_id: str) -> list[Evidence]:
+    """All that was given for a case, oldest first.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    store.case(case_id)
+    with store.transaction() as session:
+        return rows_of(session, case_id)
+
+
+def rows_of(session: Session, case_id: str) -> list[Evidence]:
+    """The same inside a transaction."""
+    query = select(EvidenceRow).where(EvidenceRow.case_id == case_id).order_by(EvidenceRow.serial)
+    return [evidence_of(row) for row in session.scalars(query)]
+
+
+def evidence_of(row: EvidenceRow) -> Evidence:
+    """The record of a row."""
+    return Evidence(**{name: getattr(row, name) for name in Evidence.__dataclass_fields__})
+
+
+def _may(given: Given, workflow: Workflow) -> None:
+    if as_read(given.actor) in {"", MACHINE}:
+        raise IllegalMove("evidence is given by a named person; pass the name of the officer")
+    roles = sorted({role for move in workflow.moves for role in move.roles})
+    if given.role not in roles:
+        raise IllegalMove(f"role {given.role!r} is unknown; use {', '.join(roles)}")
+    check_evidence(workflow, {given.kind: given.path.name}, given.role)
+
+
+def _size(path: Path, limits: Limits) -> int:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise BadInput(f"{path}: is no file; give a photo or a document")
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the path of a readable file"
+        ) from error
+    if size == 0:
+        raise BadInput(f"{path}: is empty; hand in the original")
+    if size > limits.largest_bytes.value:
+        raise BadInput(
+            f"{path}: has {size:,} bytes; evidence has at most {limits.largest_bytes.value:,.0f} (evidence.toml): hand "
+            "in a part of it"
+        )
+    return size
+
+
+def _name(given: Given) -> str:
+    """Without folders and control characters."""
+    last = (given.name or given.path.name).replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable())[-LONGEST:]
+
+
+def _checked(
+    given: Given, file: File, spot: Spot, handed_in: datetime, now: datetime, limits: Limits
+) -> tuple[Picture, list[Check]]:
+    if given.kind not in limits.photo_kinds:
+        return Picture(), check_file(file, limits)
+    picture = read_picture(given.path, limits) if file.media_type.startswith("image/") else Picture()
+    return picture, check_photo(file, picture, spot, handed_in=handed_in, now=now, limits=limits)
+
+
+def _reasons(given: Given, checks: list[Check]) -> tuple[str, str]:
+    """Note, and why it counts all the same; where no check failed, there is nothing to overrule."""
+    note, despite = given.note.strip(), given.despite.strip()
+    if any(one.said == Said.FAIL for one in checks):
+        return note, despite
+    return "; ".join(filter(None, (note, despite))), ""
+
+
+def _told(session: Session, row: dict[str, Any]) -> dict[str, Any]:
+    """The event: what was given, what failed, and why it counts all the same."""
+    status = session.scalars(select(CaseRow.status).where(CaseRow.id == row["case_id"])).one()
+    faults = "; ".join(f"{one['check']}: {one['why']}" for one in failed(row["checks"]))
+    said = [
+        f"{row['kind']} {row['name']}",
+        row["note"],
+        faults,
+        row["despite"] and f"despite this: {row['despite']}",
+    ]
+    return history.event(
+        row["case_id"], row["at"], EVENT, " · ".join(filter(None, said)), actor=row["given_by"], role=row["role"],
+        origin=status, to=status, evidence={row["kind"]: SCHEME + row["sha256"]},
+    )  # fmt: skip

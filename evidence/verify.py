@@ -1,0 +1,86 @@
+"""Every file of evidence held against its row: what is missing, altered, of another size, or named by no row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from cases.store import CaseStore
+from database.evidence_tables import EvidenceRow
+from database.tables import CaseRow, ChangeRow
+from evidence.files import Files
+from ground.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """`kind`: missing, size, altered or unnamed. `serial` and `case_id` are of the first row that names the file."""
+
+    kind: str
+    file: str
+    text: str
+    serial: int | None = None
+    case_id: str | None = None
+
+
+def any_rows(store: CaseStore) -> bool:
+    """Whether any evidence was ever given."""
+    with store.transaction() as session:
+        return session.scalar(select(EvidenceRow.serial).limit(1)) is not None
+
+
+def faults(store: CaseStore, files: Files, case_id: str | None = None) -> Iterator[Fault]:
+    """What is wrong, in the order of the rows, then of the files that no row names; every file is read to its end.
+
+    `case_id`: only this case's files. What no row names is told only to who sees every region and asks for all.
+
+    Raises:
+        Unreachable, BadInput: the store does not answer.
+    """
+    whole = case_id is None and not store.region
+    # First the files, then the rows: a file is there before its row is.
+    names = files.names() if whole else []
+    columns = (
+        EvidenceRow.serial,
+        EvidenceRow.case_id,
+        EvidenceRow.sha256,
+        EvidenceRow.size,
+        EvidenceRow.name,
+    )
+    query = select(*columns).order_by(EvidenceRow.serial)
+    if case_id is not None:
+        query = query.where(EvidenceRow.case_id == case_id)
+    if store.region:
+        query = query.join(CaseRow, CaseRow.id == EvidenceRow.case_id)
+        query = query.join(ChangeRow, ChangeRow.id == CaseRow.change_id)
+        query = query.where(func.substr(ChangeRow.region, 1, len(store.region)) == store.region)
+    with store.transaction() as session:
+        rows = session.execute(query).all()
+    found: dict[tuple[str, int], tuple[str, str] | None] = {}
+    for serial, case, digest, size, name in rows:
+        if (digest, size) not in found:
+            found[digest, size] = _fault(files, digest, size)
+        wrong = found[digest, size]
+        if wrong:
+            kind, why = wrong
+            text = f"evidence {serial} of case {case} ({name}, sha256 {digest[:16]}…): {why}"
+            yield Fault(kind=kind, file=digest, text=text, serial=serial, case_id=case)
+    known = {digest for _, _, digest, _, _ in rows}
+    for name in names:
+        if name not in known:
+            yield Fault(
+                kind="unnamed", file=name, text=f"{files.shown}: no row of evidence names the file {name}"
+            )
+
+
+def _fault(files: Files, digest: str, size: int) -> tuple[str, str] | None:
+    present = files.size(digest)
+    if present is None:
+        return "missing", "its file is missing from the store"
+    if present != size:
+        return "size", f"its file has {present:,} bytes, not {size:,}"
+    try:
+        found = files.sha256(digest)
+    except NotFound:
+        return "missing", "its file is missing from the store"
+    return None if found == digest else ("altered", f"its file was altered, its sha256 is {found[:16]}…")
