@@ -21,12 +21,12 @@ from cadastre.layers import (
     columns_of,
     coverage_of,
     crs_of_layer,
-    files_of,
     in_order,
 )
 from cadastre.placing import Bounds, check_near, check_place
 from cadastre.quality import Report, check, check_text, look_over
 from cadastre.streaming import Stream, streamed
+from cadastre.whole import files_of
 from database.bulk import add
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import alone

@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from cadastre.columns import days, texts
 from cadastre.encoding import RAW, dbf_encoding, in_letters
+from cadastre.whole import check_parts, is_shapefile
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
 from ground.tables import Strict, load_toml, parse
@@ -31,7 +32,12 @@ OF_CLASS = ("m2_of_", "share_of_")
 """Before the name of a group of land classes: what its features cover."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
 HAPPENED = "happened"
-SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
+
+UNREADABLE = (
+    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
+    pyogrio.errors.GeometryError,
+)  # fmt: skip
+"""What GDAL says of a file that it cannot read."""
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -158,15 +164,15 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
 def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
     if not path.exists() or (path.is_dir() and path.suffix.lower() != ".gdb"):
         raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
-    is_shapefile = path.suffix.lower() == ".shp"
-    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile else None)
+    check_parts(path)
+    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile(path) else None)
     try:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
             return gpd.read_parquet(path)
         table = table_of(path, layer)
-        read_as = RAW if is_shapefile else encoding
+        read_as = RAW if is_shapefile(path) else encoding
         frame = pyogrio.read_dataframe(path, layer=table, encoding=read_as, on_invalid="ignore")
-        if is_shapefile and encoding:
+        if is_shapefile(path) and encoding:
             frame = in_letters(frame, encoding, {*layer.columns.values(), *layer.attributes.values()})
     except UnicodeDecodeError as error:
         raise BadInput(
@@ -174,7 +180,7 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
         ) from error
     except BadInput:
         raise
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
+    except (*UNREADABLE, OSError, ValueError) as error:
         raise BadInput(
             f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
         ) from error
@@ -287,11 +293,3 @@ def coverage_of(layer: Layer, folder: Path, crs: CRS) -> shapely.Geometry | None
     if not covers.is_empty and shapely.get_dimensions(covers) < 2:
         raise BadInput(f"{path}: holds no polygon; {mend}")
     return covers
-
-
-def files_of(path: Path) -> list[Path]:
-    """The file, with those that make a Shapefile whole, or all in a geodatabase; none for what is no path."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
-    parts = [path, *(path.with_suffix(suffix) for suffix in SHAPEFILE_PARTS if path.suffix.lower() == ".shp")]
-    return [file for file in parts if file.is_file()]

@@ -14,7 +14,8 @@ import pyogrio
 import shapely
 
 from cadastre.encoding import RAW, dbf_encoding, in_letters
-from cadastre.layers import Layer, table_of
+from cadastre.layers import UNREADABLE, Layer, table_of
+from cadastre.whole import check_parts, counted, is_shapefile
 from ground.errors import BadInput, one_line
 
 CHUNK = 50_000
@@ -36,19 +37,21 @@ def streamed(path: Path, layer: Layer) -> Iterator[Stream]:
     """A layer's file, its text decoded.
 
     Raises:
-        BadInput: it cannot be read, holds no geometry, or its text is of another encoding.
+        BadInput: it cannot be read, holds no geometry, or its text is of another encoding; after the
+            last frame: it could not be read to its end.
     """
     if not path.exists() or (path.is_dir() and path.suffix.lower() != ".gdb"):
         raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
-    encoding = layer.encoding or (dbf_encoding(path) if path.suffix.lower() == ".shp" else None)
+    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile(path) else None)
+    check_parts(path)
     try:
         with _parquet(path) if path.suffix.lower() in PARQUET else _ogr(path, layer, encoding) as it:
-            yield it
+            yield Stream(it.crs, it.total, counted(it.frames, it.total, path))
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
         ) from error
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyarrow.ArrowException) as error:
+    except (*UNREADABLE, pyarrow.ArrowException) as error:
         raise BadInput(
             f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
         ) from error
@@ -57,10 +60,13 @@ def streamed(path: Path, layer: Layer) -> Iterator[Stream]:
 @contextmanager
 def _ogr(path: Path, layer: Layer, encoding: str | None) -> Iterator[Stream]:
     table = table_of(path, layer)
-    is_shapefile = path.suffix.lower() == ".shp"
     total = int(pyogrio.read_info(path, layer=table, force_feature_count=True)["features"])
     opened = pyogrio.open_arrow(
-        path, layer=table, encoding=RAW if is_shapefile else encoding, batch_size=CHUNK, use_pyarrow=True
+        path,
+        layer=table,
+        encoding=RAW if is_shapefile(path) else encoding,
+        batch_size=CHUNK,
+        use_pyarrow=True,
     )
     with opened as (meta, reader):
         if meta["geometry_type"] is None:
@@ -71,7 +77,7 @@ def _ogr(path: Path, layer: Layer, encoding: str | None) -> Iterator[Stream]:
         def frames() -> Iterator[gpd.GeoDataFrame]:
             for batch in reader:
                 frame = _frame(batch, column)
-                yield in_letters(frame, encoding, wanted) if is_shapefile and encoding else frame
+                yield in_letters(frame, encoding, wanted) if is_shapefile(path) and encoding else frame
 
         yield Stream(meta["crs"], total, frames())
 
