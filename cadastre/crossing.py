@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.halfplanes import apart, corners_of, shared_m2, supporting
-from cadastre.layers import HAPPENED, LayerData
+from cadastre.layers import HAPPENED, UNDATED, LayerData
 from cadastre.overlay import Shapes, intersection
 
 SAME_M2 = 0.01
@@ -69,10 +69,16 @@ def features_of(data: LayerData) -> Features:
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
         has_dates=bool((begins.notna() | ends.notna()).any()),
         # An empty end means until further notice; an empty beginning says nothing of when.
-        undated=begins.isna().to_numpy() & (happened or "valid_from" in columns),
+        undated=_undated(frame, happened or "valid_from" in columns, happened),
         has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
         happened=happened,
     )
+
+
+def _undated(frame: pd.DataFrame, dated: bool, happened: bool) -> NDArray[np.bool_]:
+    if UNDATED in frame and not happened:
+        return frame[UNDATED].to_numpy(dtype=bool)
+    return frame["valid_from"].isna().to_numpy() & dated
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ DATES = ("valid_from", "valid_to", "known_from")
 MEASURE_NAMES = ("outside_m2", "m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
 ATTRIBUTE = "attribute_"
 """Before the name of an attribute: its column in a layer's frame."""
+UNDATED = "undated"
+"""Column of a frame from several sources: whether a feature should say since when it holds and does not."""
 DOMINANT = "dominant_"
 """Before the name of an attribute: its text on the feature that covers most."""
 OF_CLASS = ("m2_of_", "share_of_")
