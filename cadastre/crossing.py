@@ -76,9 +76,8 @@ def features_of(data: LayerData) -> Features:
 
 
 def _undated(frame: pd.DataFrame, dated: bool, happened: bool) -> NDArray[np.bool_]:
-    if UNDATED in frame and not happened:
-        return frame[UNDATED].to_numpy(dtype=bool)
-    return frame["valid_from"].isna().to_numpy() & dated
+    owed = frame[UNDATED] if UNDATED in frame and not happened else frame["valid_from"].isna() & dated
+    return np.asarray(owed, dtype=bool)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ def layers_known(
     layers, made_of = {}, {}
     for name, layer in catalogue.items():
         counting = counting_at(session, name, known)
+        if not counting:  # Entries were added to no list: nothing says what there is.
+            continue
         cut = None if set(layer.measures) & set(FAR) else box
         layers[name] = _layer(session, layer, counting, known, crs, cut)
         made_of[name] = _named(counting)
@@ -60,7 +62,8 @@ def layers_known(
 
 def vintages_known(session: Session, known: datetime) -> dict[str, str]:
     """The ids of the vintages that each layer was made of at a moment."""
-    return {name: _named(counting_at(session, name, known)) for name in catalogue_known(session, known)}
+    made_of = {name: _named(counting_at(session, name, known)) for name in catalogue_known(session, known)}
+    return {name: made for name, made in made_of.items() if made}
 
 
 def _named(counting: Sequence[Counting]) -> str:
@@ -83,7 +86,7 @@ def counting_at(session: Session, name: str, known: datetime) -> list[Counting]:
         ends = [day - A_DAY for day in days[1:]]
         return [Counting(maps[day], day, end) for day, end in zip(days, [*ends, None], strict=True)]
     whole = [at for at, row in enumerate(rows) if row.kind == "register"]
-    return [Counting(row) for row in rows[whole[-1] if whole else 0 :]]
+    return [Counting(row) for row in rows[whole[-1] :]] if whole else []
 
 
 def _layer(

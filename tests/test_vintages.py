@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cases.store import CaseStore
+from ground.errors import BadInput
 from tests.cases_world import new_store, rect
 from tests.registry_world import CHANGE, brought, facts_known, half, layer, written
 
@@ -46,3 +47,61 @@ def test_a_map_without_classes_leaves_the_older_one_its_own(store: CaseStore, tm
     )
     brought(store, tmp_path, layer("b.gpkg", **said), "2022-01-01", state_of=date(2021, 12, 31))
     assert facts_known(store, "2022-02-01").values["permits_dominant"] == "0601"
+
+
+def numbers(store: CaseStore, known: str) -> object:
+    return facts_known(store, known).values["permits_numbers"]
+
+
+def test_a_whole_list_again_keeps_what_was_added_to_it(store: CaseStore, tmp_path: Path) -> None:
+    written(tmp_path, "a.gpkg", [half(True)], no=["A"])
+    written(tmp_path, "b.gpkg", [half(False)], no=["B"])
+    brought(store, tmp_path, layer("a.gpkg"), "2021-01-01")
+    brought(store, tmp_path, layer("b.gpkg"), "2021-02-01", more=True)
+    assert not brought(store, tmp_path, layer("a.gpkg"), "2021-03-01").is_new
+    assert not brought(store, tmp_path, layer("b.gpkg"), "2021-03-01", more=True).is_new
+    assert numbers(store, "2021-03-02") == "A, B"
+    # A new whole list leaves out what was added; added anew it counts anew.
+    brought(store, tmp_path, layer("a.gpkg", note="new"), "2021-04-01")
+    assert numbers(store, "2021-04-02") == "A"
+    assert brought(store, tmp_path, layer("b.gpkg"), "2021-05-01", more=True).is_new
+    assert numbers(store, "2021-05-02") == "A, B"
+
+
+def test_a_map_corrected_back_is_corrected_back(store: CaseStore, tmp_path: Path) -> None:
+    written(tmp_path, "x.gpkg", [CHANGE], no=["X"])
+    written(tmp_path, "y.gpkg", [CHANGE], no=["Y"])
+    for name, known in (("x.gpkg", "2021-01-01"), ("y.gpkg", "2021-02-01"), ("x.gpkg", "2021-03-01")):
+        shown = brought(store, tmp_path, layer(name, kind="map"), known, state_of=date(2020, 1, 1))
+        assert shown.is_new
+    assert numbers(store, "2021-03-02") == "X"
+
+
+def test_a_coverage_that_shrank_is_new(store: CaseStore, tmp_path: Path) -> None:
+    written(tmp_path, "a.gpkg", [FAR], no=["A"])
+    written(tmp_path, "cov.gpkg", [rect(-9000, -9000, 9000, 9000)])
+    described = layer("a.gpkg", coverage="cov.gpkg")
+    brought(store, tmp_path, described, "2021-01-01")
+    assert not brought(store, tmp_path, described, "2021-01-02").is_new
+    assert facts_known(store, "2021-01-02").values["permits_share"] == 0.0
+    written(tmp_path, "cov.gpkg", [rect(4000, 4000, 9000, 9000)])
+    assert brought(store, tmp_path, described, "2021-02-01").is_new
+    assert facts_known(store, "2021-02-02").values["permits_share"] is None
+
+
+def test_entries_without_a_list_are_refused(store: CaseStore, tmp_path: Path) -> None:
+    written(tmp_path, "a.gpkg", [FAR], no=["A"])
+    with pytest.raises(BadInput, match="no whole list known by 2021-01-01"):
+        brought(store, tmp_path, layer("a.gpkg"), "2021-01-01", more=True)
+    brought(store, tmp_path, layer("a.gpkg"), "2021-02-01")
+    with pytest.raises(BadInput, match="leave --more away if this is it"):
+        brought(store, tmp_path, layer("a.gpkg"), "2021-01-31", more=True)
+
+
+@pytest.mark.parametrize("first", ["map", "register"])
+def test_a_layer_stays_of_its_kind(store: CaseStore, tmp_path: Path, first: str) -> None:
+    written(tmp_path, "a.gpkg", [FAR], no=["A"])
+    then = "map" if first == "register" else "register"
+    brought(store, tmp_path, layer("a.gpkg", kind=first), "2021-01-01", state_of=date(2020, 1, 1))
+    with pytest.raises(BadInput, match=f"is a {first} in the registry and cannot become a {then}"):
+        brought(store, tmp_path, layer("a.gpkg", kind=then), "2021-02-01", state_of=date(2020, 1, 1))
