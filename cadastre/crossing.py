@@ -41,6 +41,10 @@ class Features:
     ends: NDArray[np.datetime64]
     has_dates: bool
     undated: NDArray[np.bool_]
+    backwards: NDArray[np.bool_]
+    """Which end before they begin: nobody knows when they hold."""
+    endless: NDArray[np.bool_]
+    """Which should say until when they hold and do not."""
     has_classes: bool
     happened: bool
     """Whether a feature counts if it happened between the scenes, not if it was in force all the time."""
@@ -68,8 +72,10 @@ def features_of(data: LayerData) -> Features:
         begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
         has_dates=bool((begins.notna() | ends.notna()).any()),
-        # An empty end means until further notice; an empty beginning says nothing of when.
+        # An empty end means until further notice, unless the layer expires; an empty beginning says nothing of when.
         undated=_undated(frame, happened or "valid_from" in columns, happened),
+        backwards=(begins.notna() & ends.notna() & (ends < begins)).to_numpy(dtype=bool),
+        endless=ends.isna().to_numpy(dtype=bool) & data.layer.expires,
         has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
         happened=happened,
     )

@@ -13,6 +13,10 @@ from cadastre.layers import LayerData, State
 from cadastre.overlay import Shapes
 
 SINCE_WHEN = "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
+BACKWARDS = "a feature ends before it begins, so nobody knows when it holds; correct the layer"
+UNTIL_WHEN = (
+    "a feature has no valid_to, and this layer expires, so nobody knows until when it holds; complete it"
+)
 NO_SCENE_DATES = "its features have dates, but the scenes' are not known; pass --before-date and --after-date"
 DAY = np.timedelta64(1, "D")
 Reasons = NDArray[np.object_]
@@ -64,13 +68,16 @@ def epochs(pieces: Pieces, features: Features, days: Days) -> Epochs:
     why = np.full(count, None, dtype=object)
     every, rows = np.arange(count), np.arange(len(pieces.change))
     undated = features.undated[pieces.feature]
-    if not features.has_dates and not undated.any():
+    endless = features.endless[pieces.feature]
+    if not features.has_dates and not (undated | endless).any():
         return Epochs(every, pieces.change, rows, why)
     begins, ends = features.begins[pieces.feature], features.ends[pieces.feature]
     first, last = days.first[pieces.change], days.last[pieces.change]
     if features.has_dates:
         why[~days.known] = NO_SCENE_DATES
     why[pieces.change[undated & ~(ends < first)]] = SINCE_WHEN
+    why[pieces.change[endless & ~(begins > last)]] = UNTIL_WHEN
+    why[pieces.change[features.backwards[pieces.feature]]] = BACKWARDS
     always = (begins <= first) & (ends >= last)
     if not features.has_dates:
         always |= True

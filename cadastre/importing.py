@@ -25,8 +25,8 @@ from cadastre.layers import (
     in_order,
 )
 from cadastre.placing import Bounds, check_each, check_near, check_place, typical_of
-from cadastre.quality import Report, check, check_text, look_over
-from cadastre.streaming import Stream, streamed
+from cadastre.quality import Mend, Report, check, check_text, look_over
+from cadastre.streaming import DELIVERED, Stream, streamed
 from cadastre.vintages import already, check_kind, not_before_a_judging
 from cadastre.whole import files_of
 from database.bulk import add
@@ -47,14 +47,15 @@ class Asked:
     """How a layer is brought in. `known`: since when it is known, None: since it is all there; `state_of`: the day
     whose state a map shows.
 
-    `more`: entries beside those known, not a new whole list; `repair`: mend what is invalid; `far`: it may lie
-    away from the other layers.
+    `more`: entries beside those known, not a new whole list; `repair`: mend what is invalid; `leave_out`: go without
+    features that have no geometry; `far`: it may lie away from the other layers.
     """
 
     known: datetime | None = None
     state_of: date | None = None
     more: bool = False
     repair: bool = False
+    leave_out: bool = False
     far: bool = False
 
     def kind_of(self, layer: Layer) -> str:
@@ -114,12 +115,12 @@ def import_layer(
     return Imported(id=vintage.id, layer=name, features=report.kept, is_new=True, report=vintage.report)
 
 
-def look(name: str, layer: Layer, folder: Path, repair: bool) -> dict[str, Any]:
+def look(name: str, layer: Layer, folder: Path, repair: bool, leave_out: bool = False) -> dict[str, Any]:
     """The report of an import, without one."""
     path, report = folder / layer.path, Report()
     with streamed(path, layer) as stream:
         source = _Source(layer, path, crs_of_layer(stream.crs, layer, path), stream)
-        for _ in _chunks(source, repair, report):
+        for _ in _chunks(source, Mend(repair, leave_out), report):
             pass
     report.finish()
     return {"layer": name} | report.said()
@@ -188,8 +189,7 @@ def _fill(
 ) -> Bounds:
     """All features written; returns their box in degrees, infinite the wrong way round where there is none."""
     box = np.array(EVERYWHERE_BOX)
-    repair = asked.repair or source.layer.repair
-    for chunk in _chunks(source, repair, report):
+    for chunk in _chunks(source, Mend(asked.repair, asked.leave_out), report):
         add(session, FeatureRow, _rows(vintage, chunk))
         if len(chunk.lonlat):
             new = shapely.total_bounds(chunk.lonlat)
@@ -199,16 +199,17 @@ def _fill(
     return west, south, east, north
 
 
-def _chunks(source: _Source, repair: bool, report: Report) -> Iterator[_Chunk]:
+def _chunks(source: _Source, mend: Mend, report: Report) -> Iterator[_Chunk]:
     """The file's features, checked; the report counts as they pass."""
     layer, path = source.layer, source.path
-    repair = repair or layer.repair
+    mend = Mend(mend.repair or layer.repair, mend.leave_out or layer.leave_out)
     for raw in source.stream.frames:
         first = report.read + 1
         report.read += len(raw)
+        delivered = raw.pop(DELIVERED).to_numpy() if DELIVERED in raw else None
         columns = columns_of(raw, layer, path)
         shapes = in_order(raw.geometry.to_numpy(), layer)
-        checked = check(shapes, first, report, path, repair)
+        checked = check(shapes, first, report, path, mend, delivered)
         keep = checked.keep
         rows = np.arange(first, first + len(raw))[keep]
         lonlat = _placed(checked.shapes[keep], rows, source)

@@ -15,8 +15,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from pyproj import CRS
 
 from cadastre.columns import days, texts
-from cadastre.encoding import RAW, dbf_encoding, in_letters
-from cadastre.whole import check_parts, is_shapefile
+from cadastre.encoding import RAW, dbf_encoding, in_letters, not_text
+from cadastre.whole import UNREADABLE, check_parts, is_shapefile, no_geometry
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
 from ground.tables import Strict, load_toml, parse
@@ -34,12 +34,6 @@ OF_CLASS = ("m2_of_", "share_of_")
 """Before the name of a group of land classes: what its features cover."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
 HAPPENED = "happened"
-
-UNREADABLE = (
-    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
-    pyogrio.errors.GeometryError,
-)  # fmt: skip
-"""What GDAL says of a file that it cannot read."""
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -65,6 +59,10 @@ class Layer(Strict):
     encoding: str | None = None
     table: str | None = None
     repair: bool = False
+    leave_out: bool = False
+    """Go without features that have no geometry, though nobody knows where they lie."""
+    expires: bool = False
+    """Whether every feature ends: where its valid_to is empty, nobody knows when."""
     note: str = ""
 
     @field_validator("measures")
@@ -177,9 +175,7 @@ def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
         if is_shapefile(path) and encoding:
             frame = in_letters(frame, encoding, {*layer.columns.values(), *layer.attributes.values()})
     except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
-        ) from error
+        raise not_text(path, encoding, error) from error
     except BadInput:
         raise
     except (*UNREADABLE, OSError, ValueError) as error:
@@ -244,6 +240,9 @@ def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarra
     if not bad.any():
         return shapes, 0
     row = int(np.argmax(bad))
+    nowhere = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    if nowhere.any() and layer.repair and not layer.leave_out:
+        raise no_geometry(path, int(np.argmax(nowhere)) + 1, int(nowhere.sum()))
     if not layer.repair:
         shape = shapes[row]
         why = "empty" if shape is None or shape.is_empty else f"invalid ({shapely.is_valid_reason(shape)})"

@@ -5,9 +5,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 
 from ground.errors import BadInput
 
+UNREADABLE = (
+    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
+    pyogrio.errors.GeometryError,
+)  # fmt: skip
+"""What GDAL says of a file that it cannot read."""
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 SHX_HEADER, DBF_HEADER = 100, 32
 DELETED = ord("*")
@@ -52,6 +58,14 @@ def check_parts(path: Path) -> None:
             raise BadInput(
                 f"{part}: is cut short: {size} bytes where {needed} are needed for {shapes} features; copy it again"
             )
+
+
+def no_geometry(path: Path, feature: int, count: int) -> BadInput:
+    """What to say of a feature that lies nobody knows where."""
+    return BadInput(
+        f"{path}: feature {feature} has no geometry, {count} among the features near it, so nobody knows where it "
+        "lies; complete the layer, or go without with --leave-out or `leave_out = true` for it in layers.toml"
+    )
 
 
 def counted(frames: Iterator[gpd.GeoDataFrame], total: int, path: Path) -> Iterator[gpd.GeoDataFrame]:

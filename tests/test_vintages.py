@@ -105,3 +105,26 @@ def test_a_layer_stays_of_its_kind(store: CaseStore, tmp_path: Path, first: str)
     brought(store, tmp_path, layer("a.gpkg", kind=first), "2021-01-01", state_of=date(2020, 1, 1))
     with pytest.raises(BadInput, match=f"is a {first} in the registry and cannot become a {then}"):
         brought(store, tmp_path, layer("a.gpkg", kind=then), "2021-02-01", state_of=date(2020, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expires", "why"),
+    [
+        ("2022-01-01", "2020-01-01", False, "ends before it begins"),
+        ("2003-01-01", None, True, "has no valid_to"),
+        ("2003-01-01", None, False, None),
+        ("2022-01-01", None, True, None),
+    ],
+)
+def test_a_feature_whose_end_is_wrong_or_owed_is_no_no(
+    store: CaseStore, tmp_path: Path, begin: str, end: str | None, expires: bool, why: str | None
+) -> None:
+    written(
+        tmp_path, "a.gpkg", [CHANGE, FAR], no=["T", "F"], begin=[begin, "2000-01-01"], end=[end, "2029-01-01"]
+    )
+    said = {"measures": ["share", "numbers", "distance_m"], "expires": expires}
+    brought(store, tmp_path, layer("a.gpkg", columns=DATED, **said), "2021-01-01")
+    facts = facts_known(store, "2022-02-01")
+    for name in ("permits_share", "permits_numbers", "permits_distance_m"):
+        assert (why or "") in facts.why.get(name, "")
+        assert (facts.values[name] is None) == (why is not None or (name.endswith("_m") and expires)), name
