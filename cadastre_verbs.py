@@ -19,6 +19,7 @@ Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQL
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Only = Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Mend invalid geometries; the original is kept.")]
+LeaveOut = Annotated[bool, typer.Option("--leave-out", help="Go without features that have no geometry.")]
 
 
 @cadastre_app.command("import")
@@ -36,6 +37,7 @@ def cadastre_import(
         bool, typer.Option("--more", help="Entries beside those known, no new whole list.")
     ] = False,
     repair: Repair = False,
+    leave_out: LeaveOut = False,
     far: Annotated[bool, typer.Option("--far", help="It may lie away from the other layers.")] = False,
     json: Json = False,
 ) -> None:
@@ -44,7 +46,9 @@ def cadastre_import(
     from database.engine import open_database, transaction
 
     moment = end_of(known, "--known") if known else None
-    asked = Asked(known=moment, state_of=_day(valid_from), more=more, repair=repair, far=far)
+    asked = Asked(
+        known=moment, state_of=_day(valid_from), more=more, repair=repair, leave_out=leave_out, far=far
+    )
     chosen = _chosen(layers, layer)
     engine = open_database(db or load_settings().db, create=True)
     rows = []
@@ -62,12 +66,15 @@ def cadastre_check(
     layers: Annotated[Path, typer.Argument(help="layers.toml: which layers, and where their files are.")],
     layer: Only = None,
     repair: Repair = False,
+    leave_out: LeaveOut = False,
     json: Json = False,
 ) -> None:
     """What an import would find, without one."""
     from cadastre.importing import look
 
-    reports = [look(name, said, layers.parent, repair) for name, said in _chosen(layers, layer).items()]
+    reports = [
+        look(name, said, layers.parent, repair, leave_out) for name, said in _chosen(layers, layer).items()
+    ]
     if json:
         terminal.print_json(reports)
         return

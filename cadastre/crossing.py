@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.halfplanes import apart, corners_of, shared_m2, supporting
-from cadastre.layers import HAPPENED, LayerData
+from cadastre.layers import HAPPENED, UNDATED, LayerData
 from cadastre.overlay import Shapes, intersection
 
 SAME_M2 = 0.01
@@ -42,6 +42,10 @@ class Features:
     dated: NDArray[np.bool_]
     """It holds from some day on, or up to some day."""
     undated: NDArray[np.bool_]
+    backwards: NDArray[np.bool_]
+    """Which end before they begin: nobody knows when they hold."""
+    endless: NDArray[np.bool_]
+    """Which should say until when they hold and do not."""
     has_classes: bool
     happened: bool
     """Whether a feature counts if it happened between the scenes, not if it was in force all the time."""
@@ -69,11 +73,18 @@ def features_of(data: LayerData) -> Features:
         begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
         dated=(begins.notna() | ends.notna()).to_numpy(),
-        # An empty end means until further notice; an empty beginning says nothing of when.
-        undated=begins.isna().to_numpy() & (happened or "valid_from" in columns),
+        # An empty end means until further notice, unless the layer expires; an empty beginning says nothing of when.
+        undated=_undated(frame, happened or "valid_from" in columns, happened),
+        backwards=(begins.notna() & ends.notna() & (ends < begins)).to_numpy(dtype=bool),
+        endless=ends.isna().to_numpy(dtype=bool) & data.layer.expires,
         has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
         happened=happened,
     )
+
+
+def _undated(frame: pd.DataFrame, dated: bool, happened: bool) -> NDArray[np.bool_]:
+    owed = frame[UNDATED] if UNDATED in frame and not happened else frame["valid_from"].isna() & dated
+    return np.asarray(owed, dtype=bool)
 
 
 @dataclass(frozen=True)

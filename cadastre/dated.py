@@ -13,6 +13,10 @@ from cadastre.layers import LayerData, State
 from cadastre.overlay import Shapes
 
 SINCE_WHEN = "a feature has no valid_from, so nobody knows since when it holds; complete the layer"
+BACKWARDS = "a feature ends before it begins, so nobody knows when it holds; correct the layer"
+UNTIL_WHEN = (
+    "a feature has no valid_to, and this layer expires, so nobody knows until when it holds; complete it"
+)
 NO_SCENE_DATES = "its features have dates, but the scenes' are not known; pass --before-date and --after-date"
 DAY = np.timedelta64(1, "D")
 Reasons = NDArray[np.object_]
@@ -65,12 +69,15 @@ def epochs(pieces: Pieces, features: Features, days: Days) -> Epochs:
     every, rows = np.arange(count), np.arange(len(pieces.change))
     # What lies elsewhere says nothing of a change: only its own pieces make its scenes' dates matter.
     undated, dated = features.undated[pieces.feature], features.dated[pieces.feature]
-    if not dated.any() and not undated.any():
+    endless = features.endless[pieces.feature]
+    if not (dated | undated | endless).any():
         return Epochs(every, pieces.change, rows, why)
     begins, ends = features.begins[pieces.feature], features.ends[pieces.feature]
     first, last = days.first[pieces.change], days.last[pieces.change]
     why[pieces.change[dated & ~days.known[pieces.change]]] = NO_SCENE_DATES
     why[pieces.change[undated & ~(ends < first)]] = SINCE_WHEN
+    why[pieces.change[endless & ~(begins > last)]] = UNTIL_WHEN
+    why[pieces.change[features.backwards[pieces.feature]]] = BACKWARDS
     always = ~dated | ((begins <= first) & (ends >= last))
     if features.happened:
         always |= (begins <= last) & (ends >= first)

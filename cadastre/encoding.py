@@ -5,7 +5,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from ground.errors import BadInput
+from ground.errors import BadInput, one_line
 
 RAW = "ISO-8859-1"
 """Under this name GDAL hands the bytes of a table over unaltered; it drops what another cannot read."""
@@ -35,8 +35,17 @@ def dbf_encoding(shapefile: Path) -> str:
         if cpg.is_file():
             named = cpg.read_text(encoding="ascii", errors="ignore").strip()
             if named:
-                return _python_name(named, cpg)
+                return _not_utf8(table, _python_name(named, cpg), f"{cpg.name} says {named}")
     return _sniff(table)
+
+
+def not_text(path: Path, encoding: str | None, error: UnicodeDecodeError) -> BadInput:
+    """What to say of text of another encoding: only a Shapefile may have any but UTF-8."""
+    if path.suffix.lower() == ".shp":
+        mend = "set `encoding` in layers.toml"
+    else:
+        mend = f"save it as UTF-8, for example with iconv -f GB18030 -t UTF-8 {path.name}"
+    return BadInput(f"{path}: its text is not {encoding or 'UTF-8'} ({one_line(error, 100)}); {mend}")
 
 
 def in_letters(frame: gpd.GeoDataFrame, encoding: str, wanted: set[str]) -> gpd.GeoDataFrame:
@@ -81,12 +90,31 @@ def _sniff(table: Path) -> str:
         if len(header) < HEADER:
             raise BadInput(f"{table}: is cut short; copy it again")
         if header[LANGUAGE_BYTE] == GBK_LANGUAGE:
-            return "GB18030"
-        stream.seek(int.from_bytes(header[HEADER_LENGTH], "little"))
+            return _not_utf8(table, "GB18030", "its language byte says GBK")
+    broken, read = _utf8_letters(table)
+    return "GB18030" if broken > read else "UTF-8"
+
+
+def _not_utf8(table: Path, encoding: str, why: str) -> str:
+    """The encoding a table is said to have; GBK reads most UTF-8 without a fault, as noise."""
+    if encoding == "GB18030":
+        broken, read = _utf8_letters(table, 0.0)
+        if read > broken:
+            raise BadInput(
+                f'{table}: {why}, but its text reads as UTF-8; set `encoding = "utf-8"` in layers.toml, or '
+                '"gb18030" if it truly is'
+            )
+    return encoding
+
+
+def _utf8_letters(table: Path, short: float = 0.25) -> tuple[int, float]:
+    """How much of a table's text breaks as UTF-8, and how much reads; a letter of two bytes counts as `short`."""
+    with table.open("rb") as stream:
+        stream.seek(int.from_bytes(stream.read(HEADER)[HEADER_LENGTH], "little"))
         decoder = codecs.getincrementaldecoder("UTF-8")("replace")
         broken, read = 0, 0.0
         while chunk := stream.read(CHUNK):
             letters = [letter for letter in decoder.decode(chunk) if not letter.isascii()]
             broken += letters.count("\ufffd")
-            read += sum(1 if letter > "\u07ff" else 0.25 for letter in letters if letter != "\ufffd")
-    return "GB18030" if broken > read else "UTF-8"
+            read += sum(1 if letter > "\u07ff" else short for letter in letters if letter != "\ufffd")
+    return broken, read

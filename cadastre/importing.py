@@ -17,21 +17,22 @@ from sqlalchemy.orm import Session
 from cadastre.layers import (
     ATTRIBUTE,
     BOUNDS,
+    EVERYWHERE,
     Layer,
     columns_of,
     coverage_of,
     crs_of_layer,
-    files_of,
     in_order,
 )
-from cadastre.placing import Bounds, check_near, check_place
-from cadastre.quality import Report, check, check_text, look_over
-from cadastre.streaming import Stream, streamed
+from cadastre.placing import Bounds, check_each, check_near, check_place, typical_of
+from cadastre.quality import Mend, Report, check, check_text, look_over
+from cadastre.streaming import DELIVERED, Stream, streamed
+from cadastre.vintages import already, check_kind, not_before_a_judging
+from cadastre.whole import files_of
 from database import seals
 from database.bulk import add
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import alone
-from database.tables import JudgingRow
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput
 from ground.files import sha256, short_hash
@@ -47,15 +48,24 @@ class Asked:
     """How a layer is brought in. `known`: since when it is known, None: since it is all there; `state_of`: the day
     whose state a map shows.
 
-    `more`: entries beside those known, not a new whole list; `repair`: mend what is invalid; `far`: it may lie
-    away from the other layers.
+    `more`: entries beside those known, not a new whole list; `repair`: mend what is invalid; `leave_out`: go without
+    features that have no geometry; `far`: it may lie away from the other layers.
     """
 
     known: datetime | None = None
     state_of: date | None = None
     more: bool = False
     repair: bool = False
+    leave_out: bool = False
     far: bool = False
+
+    def kind_of(self, layer: Layer) -> str:
+        """Of the vintage."""
+        return "more" if self.more else layer.kind
+
+    def day_of(self, layer: Layer) -> date | None:
+        """Whose state the vintage shows."""
+        return self.state_of if layer.kind == "map" else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +97,13 @@ def import_layer(
         raise BadInput(f"{path}: layer {name} is a map; pass --valid-from DAY, the day whose state it shows")
     if layer.kind == "map" and asked.more:
         raise BadInput(f"{path}: layer {name} is a map, which is whole each time; leave --more away")
-    hashes = {file.name: sha256(file) for file in files_of(path)}
-    if not hashes:
-        raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
-    there = _there(session, name, layer, hashes, asked)
+    hashes = _hashes(layer, folder)
+    check_kind(session, name, asked.kind_of(layer), asked.known, str(path))
+    there = already(session, name, layer, asked.kind_of(layer), asked.day_of(layer), hashes)
     if there:
         return Imported(id=there.id, layer=name, features=there.features, is_new=False, report=there.report)
     if asked.known:
-        _not_before_a_judging(session, name, asked.known)
+        not_before_a_judging(session, name, asked.known)
     report = Report()
     with streamed(path, layer) as stream:
         crs = crs_of_layer(stream.crs, layer, path)
@@ -107,12 +116,12 @@ def import_layer(
     return Imported(id=vintage.id, layer=name, features=report.kept, is_new=True, report=vintage.report)
 
 
-def look(name: str, layer: Layer, folder: Path, repair: bool) -> dict[str, Any]:
+def look(name: str, layer: Layer, folder: Path, repair: bool, leave_out: bool = False) -> dict[str, Any]:
     """The report of an import, without one."""
     path, report = folder / layer.path, Report()
     with streamed(path, layer) as stream:
         source = _Source(layer, path, crs_of_layer(stream.crs, layer, path), stream)
-        for _ in _chunks(source, repair, report):
+        for _ in _chunks(source, Mend(repair, leave_out), report):
             pass
     report.finish()
     return {"layer": name} | report.said()
@@ -138,44 +147,28 @@ class _Chunk:
     rows: NDArray[np.int_]
 
 
-def _there(
-    session: Session, name: str, layer: Layer, hashes: dict[str, str], asked: Asked
-) -> VintageRow | None:
-    """The vintage that says the same already: of a register only the newest, for an older one has been replaced."""
-    query = select(VintageRow).where(VintageRow.layer == name).order_by(VintageRow.serial)
-    rows = list(session.scalars(query))
-    kind = "more" if asked.more else layer.kind
-    for row in rows if kind != "register" else rows[-1:]:
-        same = (row.kind, row.valid_from, row.description, row.sha256)
-        if same == (kind, _state(layer, asked), layer.model_dump(mode="json"), hashes):
-            return row
-    return None
-
-
-def _state(layer: Layer, asked: Asked) -> date | None:
-    return asked.state_of if layer.kind == "map" else None
-
-
-def _not_before_a_judging(session: Session, name: str, known: datetime) -> None:
-    latest = session.scalar(select(func.max(JudgingRow.as_of)))
-    if latest and known <= latest:
-        raise BadInput(
-            f"--known: {known:%Y-%m-%d} is not after the judging of {latest:%Y-%m-%d %H:%M} UTC, made without "
-            f"this vintage of layer {name}; give the day on which it became known here"
-        )
+def _hashes(layer: Layer, folder: Path) -> dict[str, str]:
+    """Of every file that the vintage is made of: its features' and that of its coverage."""
+    path = folder / layer.path
+    found = {file.name: sha256(file) for file in files_of(path)}
+    if not found:
+        raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
+    if layer.coverage in (EVERYWHERE, BOUNDS):
+        return found
+    return found | {f"coverage: {file.name}": sha256(file) for file in files_of(folder / layer.coverage)}
 
 
 def _opened(
     session: Session, name: str, layer: Layer, folder: Path, asked: Asked, hashes: dict[str, str], crs: CRS
 ) -> VintageRow:
-    description, state = layer.model_dump(mode="json"), _state(layer, asked)
+    description, state = layer.model_dump(mode="json"), asked.day_of(layer)
     before = session.scalar(select(func.max(VintageRow.serial)))
     row = VintageRow(
         id=short_hash(
             "vintage", name, repr(description), repr(sorted(hashes.items())), str(state), str(before)
         ),
         layer=name,
-        kind="more" if asked.more else layer.kind,
+        kind=asked.kind_of(layer),
         valid_from=state,
         known_from=asked.known or datetime.now(UTC),
         imported=datetime.now(UTC),
@@ -197,8 +190,7 @@ def _fill(
 ) -> Bounds:
     """All features written; returns their box in degrees, infinite the wrong way round where there is none."""
     box, pile = np.array(EVERYWHERE_BOX), seals.Pile(FeatureRow, vintage)
-    repair = asked.repair or source.layer.repair
-    for chunk in _chunks(source, repair, report):
+    for chunk in _chunks(source, Mend(asked.repair, asked.leave_out), report):
         add(session, FeatureRow, rows := _rows(vintage, chunk))
         pile.add(rows)
         if len(chunk.lonlat):
@@ -209,21 +201,21 @@ def _fill(
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
-def _chunks(source: _Source, repair: bool, report: Report) -> Iterator[_Chunk]:
+def _chunks(source: _Source, mend: Mend, report: Report) -> Iterator[_Chunk]:
     """The file's features, checked; the report counts as they pass."""
     layer, path = source.layer, source.path
-    repair = repair or layer.repair
+    mend = Mend(mend.repair or layer.repair, mend.leave_out or layer.leave_out)
     for raw in source.stream.frames:
         first = report.read + 1
         report.read += len(raw)
+        delivered = raw.pop(DELIVERED).to_numpy() if DELIVERED in raw else None
         columns = columns_of(raw, layer, path)
         shapes = in_order(raw.geometry.to_numpy(), layer)
-        checked = check(shapes, first, report, path, repair)
+        checked = check(shapes, first, report, path, mend, delivered)
         keep = checked.keep
-        check_place(_bounds(checked.shapes[keep]), source.crs, str(path))
-        lonlat = to_crs(checked.shapes[keep], source.crs, LONLAT, str(path))
-        columns = {name: column[keep].reset_index(drop=True) for name, column in columns.items()}
         rows = np.arange(first, first + len(raw))[keep]
+        lonlat = _placed(checked.shapes[keep], rows, source)
+        columns = {name: column[keep].reset_index(drop=True) for name, column in columns.items()}
         for name in ("number", "land_class", *(f"{ATTRIBUTE}{key}" for key in layer.attributes)):
             check_text(columns[name], name.removeprefix(ATTRIBUTE), path, layer.encoding)
         begins, ends = columns["valid_from"], columns["valid_to"]
@@ -236,9 +228,17 @@ def _chunks(source: _Source, repair: bool, report: Report) -> Iterator[_Chunk]:
         yield _Chunk(columns, lonlat, checked.original[keep], rows)
 
 
-def _bounds(shapes: NDArray[np.object_]) -> Bounds:
-    west, south, east, north = map(float, shapely.total_bounds(shapes))
-    return west, south, east, north
+def _placed(shapes: NDArray[np.object_], rows: NDArray[np.int_], source: _Source) -> NDArray[np.object_]:
+    """In degrees; refused where they do not lie where their system says: first most of them, then each, then all."""
+    boxes, where = shapely.bounds(shapes), str(source.path)
+    typical = typical_of(boxes)
+    check_place(typical, source.crs, where)
+    lonlat = to_crs(shapes, source.crs, LONLAT, where)
+    check_each(lonlat, rows, source.crs, typical, where)
+    if len(shapes):
+        west, south, east, north = map(float, (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)))
+        check_place((west, south, east, north), source.crs, where)
+    return lonlat
 
 
 def _rows(vintage: int, chunk: _Chunk) -> list[dict[str, Any]]:
@@ -295,6 +295,6 @@ def _close(
     if known is None:
         # What was judged while the file was read was judged without it.
         vintage.known_from = datetime.now(UTC)
-    _not_before_a_judging(session, vintage.layer, vintage.known_from)
+    not_before_a_judging(session, vintage.layer, vintage.known_from)
     session.flush()
     seals.found(session, VintageRow, vintage.id)

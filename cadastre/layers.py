@@ -15,7 +15,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from pyproj import CRS
 
 from cadastre.columns import column_of
-from cadastre.encoding import RAW, dbf_encoding, in_letters
+from cadastre.encoding import RAW, dbf_encoding, in_letters, not_text
+from cadastre.whole import UNREADABLE, check_parts, is_shapefile, no_geometry
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
 from ground.tables import Strict, load_toml, parse
@@ -25,13 +26,14 @@ DATES = ("valid_from", "valid_to", "known_from")
 MEASURE_NAMES = ("m2", "share", "outside_m2", "distance_m", "nearest", "count", "dominant", "numbers")
 ATTRIBUTE = "attribute_"
 """Before the name of an attribute: its column in a layer's frame."""
+UNDATED = "undated"
+"""Column of a frame from several sources: whether a feature should say since when it holds and does not."""
 DOMINANT = "dominant_"
 """Before the name of an attribute: its text on the feature that covers most."""
 OF_CLASS = ("m2_of_", "share_of_")
 """Before the name of a group of land classes: what its features cover."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
 HAPPENED = "happened"
-SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -59,6 +61,10 @@ class Layer(Strict):
     encoding: str | None = None
     table: str | None = None
     repair: bool = False
+    leave_out: bool = False
+    """Go without features that have no geometry, though nobody knows where they lie."""
+    expires: bool = False
+    """Whether every feature ends: where its valid_to is empty, nobody knows when."""
     note: str = ""
 
     @field_validator("measures")
@@ -173,23 +179,21 @@ def read_layer(layer: Layer, folder: Path, crs: CRS) -> LayerData:
 def _read_file(path: Path, layer: Layer) -> gpd.GeoDataFrame:
     if not path.exists() or (path.is_dir() and path.suffix.lower() != ".gdb"):
         raise BadInput(f"{path}: there is no such layer file; mend `path` in layers.toml")
-    is_shapefile = path.suffix.lower() == ".shp"
-    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile else None)
+    check_parts(path)
+    encoding = layer.encoding or (dbf_encoding(path) if is_shapefile(path) else None)
     try:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
             return gpd.read_parquet(path)
         table = table_of(path, layer)
-        read_as = RAW if is_shapefile else encoding
+        read_as = RAW if is_shapefile(path) else encoding
         frame = pyogrio.read_dataframe(path, layer=table, encoding=read_as, on_invalid="ignore")
-        if is_shapefile and encoding:
+        if is_shapefile(path) and encoding:
             frame = in_letters(frame, encoding, {*layer.columns.values(), *layer.attributes.values()})
     except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}: its text is not {encoding} ({one_line(error, 100)}); set `encoding` in layers.toml"
-        ) from error
+        raise not_text(path, encoding, error) from error
     except BadInput:
         raise
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
+    except (*UNREADABLE, OSError, ValueError) as error:
         raise BadInput(
             f"{path}: cannot be read as a layer ({one_line(error, 160)}); export it again"
         ) from error
@@ -251,6 +255,9 @@ def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarra
     if not bad.any():
         return shapes, 0
     row = int(np.argmax(bad))
+    nowhere = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    if nowhere.any() and layer.repair and not layer.leave_out:
+        raise no_geometry(path, int(np.argmax(nowhere)) + 1, int(nowhere.sum()))
     if not layer.repair:
         shape = shapes[row]
         why = "empty" if shape is None or shape.is_empty else f"invalid ({shapely.is_valid_reason(shape)})"
@@ -283,11 +290,3 @@ def coverage_of(layer: Layer, folder: Path, crs: CRS) -> shapely.Geometry | None
     if not covers.is_empty and shapely.get_dimensions(covers) < 2:
         raise BadInput(f"{path}: holds no polygon; {mend}")
     return covers
-
-
-def files_of(path: Path) -> list[Path]:
-    """The file, with those that make a Shapefile whole, or all in a geodatabase; none for what is no path."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
-    parts = [path, *(path.with_suffix(suffix) for suffix in SHAPEFILE_PARTS if path.suffix.lower() == ".shp")]
-    return [file for file in parts if file.is_file()]

@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.crossing import Features
-from cadastre.dated import NO_SCENE_DATES, SINCE_WHEN, Days, Reasons, depends, turns
+from cadastre.dated import BACKWARDS, NO_SCENE_DATES, SINCE_WHEN, UNTIL_WHEN, Days, Reasons, depends, turns
 from cadastre.overlay import Shapes
 
 FARTHEST_M = 20_003_931.0
@@ -32,7 +32,7 @@ def nearest(shapes: Shapes, features: Features, days: Days) -> Nearest:
     """The nearest features in force on every day between the scenes; of several as near, the first by number."""
     count = len(shapes)
     distance, number = np.full(count, FARTHEST_M), np.full(count, "", dtype=object)
-    if not features.dated.any() and not features.undated.any():
+    if not (features.dated | features.undated | features.endless).any():
         distance, number = _nearest(shapes, features, np.ones(len(features.shapes), dtype=bool))
         return Nearest(distance, number, *_no_reasons(count))
     distance_why, number_why = _no_reasons(count)
@@ -51,6 +51,11 @@ def nearest(shapes: Shapes, features: Features, days: Days) -> Nearest:
             differs = ~np.isclose(distance[rows], other, rtol=1e-6, atol=1e-5)
             distance_why[rows[differs]] = depends(first, last)
             number_why[rows[differs | (number[rows] != other_number)]] = depends(first, last)
+    for why, doubtful in ((UNTIL_WHEN, features.endless), (BACKWARDS, features.backwards)):
+        if doubtful.any():
+            # Farther away than what is sure it does not matter.
+            near = _nearest(shapes, features, doubtful)[0] <= distance
+            distance_why[near] = number_why[near] = why
     return Nearest(distance, number, distance_why, number_why)
 
 

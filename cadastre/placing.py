@@ -1,6 +1,10 @@
 """Does a layer lie where its coordinate system says? Wrong zones, missing prefixes and swapped axes are found here."""
 
+from typing import Any
+
 import numpy as np
+import shapely
+from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
@@ -43,6 +47,46 @@ def check_place(bounds: Bounds, crs: CRS, where: str) -> None:
     )
 
 
+def check_each(
+    lonlat: NDArray[np.object_], rows: NDArray[np.int_], crs: CRS, typical: Bounds, where: str
+) -> None:
+    """Each feature, in degrees, against its file's system: one far away would stretch the layer's bounds.
+
+    `typical`: the middle feature's box in the file's coordinates, for the words.
+
+    Raises:
+        BadInput: some lie outside what the system describes, though the whole may not.
+    """
+    use = _use(crs)
+    if use is None or not len(lonlat):
+        return
+    west, south, east, north = shapely.bounds(lonlat).T
+    lons, lats = (west + east) / 2, (south + north) / 2
+    low, high = use.west - MARGIN_DEGREES, (use.east if use.east >= use.west else use.east + 360)
+    lons = np.where(lons >= low, lons, lons + 360)
+    away = (
+        (lons > high + MARGIN_DEGREES)
+        | (lats < use.south - MARGIN_DEGREES)
+        | (lats > use.north + MARGIN_DEGREES)
+    )
+    if away.any():
+        at = int(np.argmax(away))
+        raise BadInput(
+            f"{where}: feature {rows[at]} lies at longitude {lons[at]:.3f}, latitude {lats[at]:.3f}, outside where "
+            f"{crs.name} is used, {int(away.sum())} among the features near it, while others lie inside (x about "
+            f"{typical[0]:,.0f}, y about {typical[1]:,.0f}); put these features right in the layer"
+        )
+
+
+def typical_of(boxes: NDArray[np.float64]) -> Bounds:
+    """The box of the middle feature: what most are like, whatever strays."""
+    if not len(boxes):
+        return np.inf, np.inf, -np.inf, -np.inf
+    middle = np.argsort(boxes[:, 0])[len(boxes) // 2]
+    west, south, east, north = map(float, boxes[middle])
+    return west, south, east, north
+
+
 def check_near(bounds: Bounds, others: dict[str, Bounds], where: str) -> None:
     """A layer's box in degrees against those of the others: a neighboring zone is three or six degrees away.
 
@@ -70,7 +114,7 @@ def _inside(bounds: Bounds, crs: CRS) -> bool:
     west, south, east, north = bounds
     if crs.is_geographic and (abs(south) > 90 or abs(north) > 90 or west < -360 or east > 360):
         return False
-    use = crs.area_of_use or (crs.source_crs.area_of_use if crs.is_bound and crs.source_crs else None)
+    use = _use(crs)
     if use is None:
         return True
     try:
@@ -89,6 +133,11 @@ def _inside(bounds: Bounds, crs: CRS) -> bool:
         use.west - MARGIN_DEGREES <= lon <= across + MARGIN_DEGREES
         and use.south - MARGIN_DEGREES <= middle[1] <= use.north + MARGIN_DEGREES
     )
+
+
+def _use(crs: CRS) -> Any:
+    """The area in degrees for which a system is meant; None where nobody says."""
+    return crs.area_of_use or (crs.source_crs.area_of_use if crs.is_bound and crs.source_crs else None)
 
 
 def _plain(crs: CRS) -> CRS:

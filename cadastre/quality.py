@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.spikes import has_spike, without_spikes
+from cadastre.whole import no_geometry
 from ground.errors import BadInput
 
 EXAMPLES = 10
@@ -75,6 +76,14 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Mend:
+    """What a person allows: to mend what is invalid, to go without features that have no geometry."""
+
+    repair: bool = False
+    leave_out: bool = False
+
+
+@dataclass(frozen=True)
 class Checked:
     """A chunk's shapes as they are kept; `original`: WKB of those that were altered; `keep`: which lie anywhere."""
 
@@ -83,23 +92,30 @@ class Checked:
     keep: NDArray[np.bool_]
 
 
-def check(shapes: NDArray[np.object_], first_row: int, report: Report, path: Path, repair: bool) -> Checked:
-    """Shapes of a chunk, in the CRS of the file, mended where `repair` allows.
+def check(
+    shapes: NDArray[np.object_], first_row: int, report: Report, path: Path, mend: Mend, delivered: Any = None
+) -> Checked:
+    """Shapes of a chunk, in the CRS of the file, mended where allowed; `delivered`: WKB of those closed on reading.
 
     Raises:
-        BadInput: one is invalid or empty and may not be repaired.
+        BadInput: one is invalid or has no geometry and may not be mended or left out.
     """
     rows = np.arange(first_row, first_row + len(shapes))
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    invalid = ~empty & ~shapely.is_valid(shapes)
-    if (empty | invalid).any() and not repair:
+    closed = np.zeros(len(shapes), dtype=bool) if delivered is None else pd.notna(delivered)
+    invalid = ~empty & (closed | ~shapely.is_valid(shapes))
+    if (empty | invalid).any() and not mend.repair:
         raise _refusal(shapes, empty, invalid, first_row, path)
+    if empty.any() and not mend.leave_out:
+        raise no_geometry(path, first_row + int(np.argmax(empty)), int(empty.sum()))
     original = np.full(len(shapes), None, dtype=object)
     original[invalid] = shapely.to_wkb(shapes[invalid])
+    if delivered is not None:
+        original[closed] = delivered[closed]
     shapes = np.where(shapely.is_missing(shapes), shapely.Point(), shapes)
     shapes[invalid] = shapely.make_valid(shapes[invalid], method="structure", keep_collapsed=False)
     spiked = ~empty & ~invalid & has_spike(shapes)
-    if spiked.any() and repair:
+    if spiked.any() and mend.repair:
         original[spiked] = shapely.to_wkb(shapes[spiked])
         shapes[spiked] = [without_spikes(shape) for shape in shapes[spiked]]
     gone = invalid & shapely.is_empty(shapes)
@@ -110,19 +126,23 @@ def check(shapes: NDArray[np.object_], first_row: int, report: Report, path: Pat
 
 def _refusal(shapes: Any, empty: Any, invalid: Any, first_row: int, path: Path) -> BadInput:
     at = int(np.argmax(empty | invalid))
-    why = "empty" if empty[at] else f"invalid ({shapely.is_valid_reason(shapes[at])})"
+    why = "empty" if empty[at] else f"invalid ({_reason(shapes[at])})"
     return BadInput(
         f"{path}: the geometry of feature {first_row + at} is {why}, {int((empty | invalid).sum())} among the "
         "features near it; mend the layer, pass --repair, or set `repair = true` for it in layers.toml"
     )
 
 
+def _reason(shape: Any) -> str:
+    return "a ring is not closed" if shapely.is_valid(shape) else str(shapely.is_valid_reason(shape))
+
+
 def look_over(lonlat: NDArray[np.object_], rows: NDArray[np.int_], report: Report) -> None:
     """Slivers and overlaps among the polygons of a chunk; rows are those of the file."""
     areal = shapely.get_dimensions(lonlat) == 2
-    shapes, rows = _in_metres(lonlat[areal]), rows[areal]
-    if not len(shapes):
+    if not areal.any():
         return
+    shapes, rows = _in_metres(lonlat[areal]), rows[areal]
     area, length = shapely.area(shapes), shapely.length(shapes)
     report.add("sliver", rows[4 * np.pi * area < SLIVER * length**2])
     report.add("overlap", rows[_overlapping(shapes)])

@@ -13,7 +13,7 @@ from pyproj import CRS
 from sqlalchemy import LargeBinary, func, select, type_coerce
 from sqlalchemy.orm import Session
 
-from cadastre.layers import ATTRIBUTE, Catalogue, Layer, LayerData, State
+from cadastre.layers import ATTRIBUTE, UNDATED, Catalogue, Layer, LayerData, State
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.geometry import Box, meets
 from ground.crs import LONLAT, to_crs
@@ -52,6 +52,8 @@ def layers_known(
     layers, made_of = {}, {}
     for name, layer in catalogue.items():
         counting = counting_at(session, name, known)
+        if not counting:  # Entries were added to no list: nothing says what there is.
+            continue
         cut = None if set(layer.measures) & set(FAR) else box
         layers[name] = _layer(session, layer, counting, known, crs, cut)
         made_of[name] = _named(counting)
@@ -60,7 +62,8 @@ def layers_known(
 
 def vintages_known(session: Session, known: datetime) -> dict[str, str]:
     """The ids of the vintages that each layer was made of at a moment."""
-    return {name: _named(counting_at(session, name, known)) for name in catalogue_known(session, known)}
+    made_of = {name: _named(counting_at(session, name, known)) for name in catalogue_known(session, known)}
+    return {name: made for name, made in made_of.items() if made}
 
 
 def _named(counting: Sequence[Counting]) -> str:
@@ -83,14 +86,23 @@ def counting_at(session: Session, name: str, known: datetime) -> list[Counting]:
         ends = [day - A_DAY for day in days[1:]]
         return [Counting(maps[day], day, end) for day, end in zip(days, [*ends, None], strict=True)]
     whole = [at for at, row in enumerate(rows) if row.kind == "register"]
-    return [Counting(row) for row in rows[whole[-1] if whole else 0 :]]
+    return [Counting(row) for row in rows[whole[-1] :]] if whole else []
 
 
 def _layer(
     session: Session, layer: Layer, counting: Sequence[Counting], known: datetime, crs: CRS, box: Box | None
 ) -> LayerData:
-    frames = [_frame(session, layer, vintage, known, crs, box) for vintage in counting]
+    # Each vintage as it was described itself: one without a column says nothing of another's.
+    own = [Layer.model_validate(vintage.row.description) for vintage in counting]
+    frames = [
+        _frame(session, one, vintage, known, crs, box) for one, vintage in zip(own, counting, strict=True)
+    ]
+    columns = {name: theirs for one in [*own, layer] for name, theirs in one.columns.items()}
+    layer = layer.model_copy(update={"columns": columns})
     frame = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=crs)
+    for column in (f"{ATTRIBUTE}{name}" for name in layer.attributes):
+        if column not in frame:
+            frame[column] = pd.array([None] * len(frame), dtype="str")
     covers = [_moved(vintage.row.covers, crs) for vintage in counting]
     if any(vintage.begins for vintage in counting):
         states = zip(counting, covers, strict=True)
@@ -107,7 +119,7 @@ def _moved(covers: Any, crs: CRS) -> Any:
 def _frame(
     session: Session, layer: Layer, vintage: Counting, known: datetime, crs: CRS, box: Box | None
 ) -> gpd.GeoDataFrame:
-    """A vintage's features; columns as `read_layer` gives them."""
+    """A vintage's features by its own description; columns as `read_layer` gives them, and UNDATED."""
     dialect = session.get_bind().dialect.name
     wkb = func.ST_AsBinary(FeatureRow.geometry) if dialect == "postgresql" else FeatureRow.geometry
     # Of a million rows only what the layer has.
@@ -132,6 +144,9 @@ def _frame(
     if vintage.begins:
         columns["valid_from"] = pd.Series([vintage.begins] * len(rows), dtype="datetime64[s]")
         columns["valid_to"] = pd.Series([vintage.ends] * len(rows), dtype="datetime64[s]")
+    columns[UNDATED] = (
+        np.full(len(rows), "valid_from" in layer.columns) & columns["valid_from"].isna().to_numpy()
+    )
     lonlat = shapely.from_wkb(np.array(shapes, dtype=object))
     moved = to_crs(lonlat, LONLAT, crs, "registry")
     return gpd.GeoDataFrame(columns, geometry=list(moved), crs=crs)

@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cadastre.layers import Catalogue, files_of
+from cadastre.layers import Catalogue
+from cadastre.whole import files_of
 from ground.errors import BadInput, one_line
 from ground.files import sha256
 

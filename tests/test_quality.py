@@ -28,7 +28,7 @@ def found(tmp_path: Path, shapes: list[Any], **more: Any) -> dict[str, Any]:
     columns = more.pop("columns", {"number": "no"})
     numbers = more.pop("numbers", [f"N{i}" for i in range(len(shapes))])
     written(tmp_path, "l.gpkg", shapes, no=numbers, **more)
-    report = look("l", layer("l.gpkg", columns=columns), tmp_path, repair=True)
+    report = look("l", layer("l.gpkg", columns=columns), tmp_path, repair=True, leave_out=True)
     return {name: fault["rows"] for name, fault in report["faults"].items()}
 
 
@@ -161,3 +161,15 @@ def test_every_kind_of_file_streams(tmp_path: Path, name: str) -> None:
     )
     report = look("l", described, tmp_path, repair=False)
     assert (report["read"], report["kept"], report["faults"]) == (2, 2, {})
+
+
+@pytest.mark.parametrize(
+    "stray", [shapely.box(1, 1, 100, 100), shapely.box(4_200_000, 500_000, 4_200_100, 500_100)]
+)
+@pytest.mark.parametrize("others", [1, 3])
+def test_one_feature_astray_does_not_stretch_the_bounds(
+    tmp_path: Path, stray: shapely.Polygon, others: int
+) -> None:
+    shapes = [*(rect(i * 200, 0, i * 200 + 100, 100) for i in range(others)), stray]
+    with pytest.raises(BadInput, match="feature 4 lies at" if others == 3 else "outside|zone|feature"):
+        found(tmp_path, shapes, coverage="bounds")
