@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from database import scope
 from ground.errors import BadInput, one_line
 
-HEAD = "0003"
+HEAD = "0007"
 """The revision that this code needs."""
 FIRST = "0001"
 FIRST_TABLES = {"scene", "pair", "change", "judgement", "enforcement_case", "event"}

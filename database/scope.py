@@ -4,16 +4,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 import database.cadastre_tables  # noqa: F401  (its tables, too)
+import database.spot_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only, may move cases and nothing else."""
+"""Without login; sees the region of `tiankan.region` only, may move cases and report spots, and nothing else."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event",
+    "INSERT ON change, judgement, enforcement_case, spot, sighting",
     "USAGE ON SEQUENCE event_serial_seq",
+    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, spot_serial_seq, sighting_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 
