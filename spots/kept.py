@@ -137,9 +137,8 @@ def _documents(
 ) -> dict[str, dict[str, frozenset[str]]]:
     """By case the numbers of the documents that covered its change when it was judged."""
     query = select(JudgementRow.id, JudgementRow.facts)
-    facts = dict(
-        session.execute(query.where(bulk.among(session, JudgementRow.id, judgements.values()))).tuples()
-    )
+    rows = session.execute(query.where(bulk.among(session, JudgementRow.id, judgements.values())))
+    facts = {judgement: known for judgement, known in rows}  # noqa: C416 (a Result has keys of its own)
     return {case: documents_of(facts.get(judgement, {}), policy) for case, judgement in judgements.items()}
 
 

@@ -74,15 +74,20 @@ def _all_around(shapes: Shapes) -> tuple[Shapes, NDArray[np.intp]]:
 
 def in_meters(shapes: Sequence[Any], lon: float, lat: float) -> Shapes:
     """Outlines in meters east and north of a place, true to 1e-5 within kilometers of it."""
-    phi = np.radians(lat)
-    per_lon = 111_412.84 * np.cos(phi) - 93.5 * np.cos(3 * phi)
-    per_lat = 111_132.954 - 559.822 * np.cos(2 * phi) + 1.175 * np.cos(4 * phi)
+    per_lon, per_lat = _meters_a_degree(lat)
 
     def each(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         east = (xy[:, 0] - lon + 180) % 360 - 180
         return np.column_stack([east * per_lon, (xy[:, 1] - lat) * per_lat])
 
     return np.asarray(shapely.transform(np.array([*shapes, None], dtype=object)[:-1], each), dtype=object)
+
+
+def _meters_a_degree(lat: Any) -> tuple[Any, Any]:
+    """Of longitude and of latitude, on the ellipsoid; for one latitude or many."""
+    phi = np.radians(np.clip(lat, -89.9, 89.9))
+    per_lon = 111_412.84 * np.cos(phi) - 93.5 * np.cos(3 * phi)
+    return per_lon, 111_132.954 - 559.822 * np.cos(2 * phi) + 1.175 * np.cos(4 * phi)
 
 
 def beyond_m2(shape: Any, judged: Sequence[Any], tolerance_m: float) -> float:
@@ -100,7 +105,7 @@ def distances_m(lon: float, lat: float, shapes: Sequence[Any]) -> NDArray[np.flo
 def circle(lon: float, lat: float, radius_m: float) -> shapely.Polygon:
     """The outline of a place known to so many meters, in degrees from -180 to 180."""
     turns = np.arange(CORNERS) * (2 * np.pi / CORNERS)
-    per_lon, per_lat = _meters_a_degree(lon, lat)
+    per_lon, per_lat = _meters_a_degree(lat)
     x = lon + radius_m * np.cos(turns) / per_lon
     y = np.clip(lat + radius_m * np.sin(turns) / per_lat, -90, 90)
     return shapely.Polygon(np.column_stack([(x + 180) % 360 - 180, y]))
@@ -108,21 +113,17 @@ def circle(lon: float, lat: float, radius_m: float) -> shapely.Polygon:
 
 def boxes_around(shapes: Shapes, margin_m: float) -> list[tuple[float, float, float, float]]:
     """West, south, east, north about each unwrapped outline, as the database keeps them: two where it crosses 180°."""
-    found = []
-    for west, south, east, north in shapely.bounds(shapes).tolist():
-        per_lon, per_lat = _meters_a_degree(west, min(max(abs(south), abs(north)), 89.9))
-        west, east = west - margin_m / per_lon, east + margin_m / per_lon
-        south, north = south - margin_m / per_lat, north + margin_m / per_lat
-        found.append((max(west, -180.0), south, min(east, 180.0), north))
-        if east > 180:
-            found.append((-180.0, south, east - 360, north))
-        if west < -180:
-            found.append((west + 360, south, 180.0, north))
-    return found
-
-
-def _meters_a_degree(lon: float, lat: float) -> tuple[float, float]:
-    east, north = shapely.get_coordinates(
-        in_meters([shapely.Point(lon + 0.001, lat), shapely.Point(lon, lat + 0.001)], lon, lat)
+    west, south, east, north = shapely.bounds(shapes).T
+    per_lon, per_lat = _meters_a_degree(np.maximum(abs(south), abs(north)))
+    west, east = west - margin_m / per_lon, east + margin_m / per_lon
+    south, north = south - margin_m / per_lat, north + margin_m / per_lat
+    parts = (
+        (np.full(len(west), True), np.maximum(west, -180.0), np.minimum(east, 180.0)),
+        (east > 180, np.full(len(west), -180.0), east - 360),
+        (west < -180, west + 360, np.full(len(west), 180.0)),
     )
-    return float(east[0]) * 1000, float(north[1]) * 1000
+    return [
+        box
+        for some, a, b in parts
+        for box in zip(a[some].tolist(), south[some].tolist(), b[some].tolist(), north[some].tolist(), strict=True)
+    ]
