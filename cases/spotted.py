@@ -73,7 +73,10 @@ def look_around(session: Session, run: Run, now: datetime) -> Nearby:
     areas = frame["area_m2"].tolist()
     fresh = [
         New(
-            change_id=ids[i], shape=shape, area_m2=float(areas[i]), needs=run.judgements[ids[i]].needs_a_person
+            change_id=ids[i],
+            shape=shape,
+            area_m2=float(areas[i]),
+            needs=run.judgements[ids[i]].needs_a_person,
         )
         for i, shape in zip(rows, shapes, strict=True)
     ]
@@ -91,11 +94,15 @@ def settle(
     places = joining.place(nearby.fresh, [each.outline for each in nearby.known], policy)
     shapes = {each.change_id: each.shape for each in nearby.fresh}
     there = {each.outline.spot_id for each in nearby.known}
-    touched = {spot for p in places.values() for spot in (p.spot_id, *(s for s, _ in p.also)) if spot in there}
+    touched = {
+        spot for p in places.values() for spot in (p.spot_id, *(s for s, _ in p.also)) if spot in there
+    }
     watch = watched.Watch.of(session, run, policy)
     seen = nearby.known + watch.more(session, touched, there)
     pasts = kept.pasts(session, touched | set(watch.spots), seen, policy) if touched or watch.spots else {}
-    book = _Book(run=run, ids=ids, workflow=workflow, now=now, policy=policy, pasts=dict(pasts), shapes=shapes)
+    book = _Book(
+        run=run, ids=ids, workflow=workflow, now=now, policy=policy, pasts=dict(pasts), shapes=shapes
+    )
     for change, place in places.items():
         book.put(change, place)
     looks = watch.looks(pasts, book.over, now)
@@ -144,9 +151,14 @@ class _Book:
             else:
                 self._join(change, place.spot_id, place.why)
         for spot, overlap in place.also:
-            near = overlap.of_smaller >= self.policy.watch.min_share or overlap.shared_m2 >= self.policy.watch.min_m2
+            near = (
+                overlap.of_smaller >= self.policy.watch.min_share
+                or overlap.shared_m2 >= self.policy.watch.min_m2
+            )
             if near and spot in self.pasts:
-                self._touch(change, spot, f"it lies over it by {overlap.shared_m2:.0f} m², in {place.spot_id}")
+                self._touch(
+                    change, spot, f"it lies over it by {overlap.shared_m2:.0f} m², in {place.spot_id}"
+                )
 
     def _open(self, change: str, place: Place) -> None:
         judgement = self.run.judgements[change]
@@ -167,7 +179,9 @@ class _Book:
     def _join(self, change: str, spot: str, why: str) -> None:
         past, judgement = self._past(spot), self.run.judgements[change]
         if not judgement.needs_a_person:
-            self._sight(change, spot, past.version, NOTED, f"{judgement.verdict} by rule {judgement.rule_id}; {why}")
+            self._sight(
+                change, spot, past.version, NOTED, f"{judgement.verdict} by rule {judgement.rule_id}; {why}"
+            )
             self._noted(change, spot, "changed", f"change {change}: {judgement.verdict}")
             return
         outcome, reason = decide(past, self._later(change), self.policy)
@@ -212,7 +226,9 @@ class _Book:
         }  # fmt: skip
         evidence = {"change": change, "spot": spot}
         self.events.append(
-            history.event(past.case_id, self.now, kind, told, origin=past.status, to=status, evidence=evidence)
+            history.event(
+                past.case_id, self.now, kind, told, origin=past.status, to=status, evidence=evidence
+            )
         )
         self.pasts[spot] = replace(past, status=status, version=past.version + 1)
 
@@ -251,4 +267,3 @@ class _Book:
                 "note": "", "why": why,
             }
         )  # fmt: skip
-

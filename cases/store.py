@@ -230,7 +230,9 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
 
 def _overtaken(session: Session, row: CaseRow, said: str) -> str:
     """Who moved the case last, where to and when."""
-    moves = select(EventRow).where(EventRow.case_id == row.id, EventRow.from_status.not_in(("", EventRow.to_status)))
+    moves = select(EventRow).where(
+        EventRow.case_id == row.id, EventRow.from_status.not_in(("", EventRow.to_status))
+    )
     last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
     if last is None:
         return f"case {row.id} was moved by nobody yet ({said}); read it again"

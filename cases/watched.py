@@ -51,7 +51,9 @@ class Watch:
         box = _common(both)
         found = kept.watched(session, box, policy) if pair and box else []
         if found:
-            done = select(LookRow.spot_id).where(LookRow.pair_id == pair, bulk.among(session, LookRow.spot_id, found))
+            done = select(LookRow.spot_id).where(
+                LookRow.pair_id == pair, bulk.among(session, LookRow.spot_id, found)
+            )
             looked = set(session.scalars(done))
             found = [spot for spot in found if spot not in looked]
         after = both[1]["acquired"] if both[1] else None
@@ -115,6 +117,5 @@ def _common(scenes: Sequence[dict[str, Any] | None]) -> Box | None:
 
 def moment(value: Any) -> datetime | None:
     """A time of the change frame."""
-    if pd.isna(value):
-        return None
-    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+    found: datetime | None = None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
+    return found

@@ -3,8 +3,7 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-import database.cadastre_tables  # noqa: F401  (its tables, too)
-import database.spot_tables  # noqa: F401
+from database import cadastre_tables, spot_tables  # noqa: F401  (their tables, too)
 from database.tables import Base
 from ground.errors import BadInput
 

@@ -39,7 +39,7 @@ class SightingRow(Base):
     """When it was seen: the later scene's day, or what the report says."""
     recorded: Mapped[datetime]
     version: Mapped[int]
-    """Of the case at that moment: what was known before the case came to where it is has a smaller one than the case."""
+    """Of the case at that moment: what was known before the case came to where it is has a smaller one."""
     outcome: Mapped[str] = mapped_column(index=True)
     """opened, joined, carried, new_look, rebound, or noted: of no need for a person."""
     place: Mapped[Any | None] = mapped_column(LonLat)

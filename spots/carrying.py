@@ -63,11 +63,17 @@ def _closed(past: Past, later: Later, policy: Policy) -> tuple[str, str]:
             return NEW_LOOK, f"seen before it was {past.status} on {day}, but {differs}"
         return CARRIED, f"{_held(past, later)}; seen before that day"
     if past.status in policy.watch.restored:
-        return REBOUND, f"{later.change_class} seen on {_day(later.after)}, after it was {past.status} on {day}"
+        return (
+            REBOUND,
+            f"{later.change_class} seen on {_day(later.after)}, after it was {past.status} on {day}",
+        )
     if past.since and later.before and later.before < past.since and not differs:
         return CARRIED, f"{_held(past, later)}; the change began before that day"
     tail = f"; {differs}" if differs else ""
-    return REBOUND, f"{later.change_class} seen on {_day(later.after)}, after it was {past.status} on {day}{tail}"
+    return (
+        REBOUND,
+        f"{later.change_class} seen on {_day(later.after)}, after it was {past.status} on {day}{tail}",
+    )
 
 
 def _asked(past: Past, later: Later, policy: Policy) -> str:
@@ -107,22 +113,30 @@ def _grown(past: Past, later: Later, policy: Policy) -> str:
 
 def _lapsed(past: Past, later: Later) -> str:
     """Which document no longer holds on the day of the later scene, or cannot be shown to."""
-    until = past.held.get(VALID_UNTIL, "").strip()
-    if until:
-        try:
-            last = date.fromisoformat(until)
-        except ValueError:
-            return f"valid_until {until!r} is not a day"
-        if later.after is None or later.after.date() > last:
-            return f"its document held until {last}, the later scene is of {_day(later.after)}"
+    outlived = _outlived(past, later.after)
+    if outlived:
+        return outlived
     for fact, numbers in sorted(past.numbers.items()):
         known = later.facts.get(fact)
         if known is None:
             return f"{fact} is unknown now, so {', '.join(sorted(numbers))} cannot be shown to hold"
         gone = numbers - set(str(known).split(", "))
         if gone:
-            return f"{', '.join(sorted(gone))} of {fact.removesuffix('_numbers')} is not in force on {_day(later.after)}"
+            layer = fact.removesuffix("_numbers")
+            return f"{', '.join(sorted(gone))} of {layer} is not in force on {_day(later.after)}"
     return ""
+
+
+def _outlived(past: Past, at: datetime | None) -> str:
+    """Whether the day up to which the document in hand holds is over."""
+    until = past.held.get(VALID_UNTIL, "").strip()
+    if not until:
+        return ""
+    try:
+        last = date.fromisoformat(until)
+    except ValueError:
+        return f"valid_until {until!r} is not a day"
+    return f"its document held until {last}, this is of {_day(at)}" if at is None or at.date() > last else ""
 
 
 def _held(past: Past, later: Later) -> str:
@@ -134,3 +148,28 @@ def _held(past: Past, later: Later) -> str:
 
 def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "an unknown day"
+
+
+def decide_report(past: Past, at: datetime, policy: Policy) -> tuple[str, str]:
+    """What a report of a place is, by the day of which it tells: it says that somebody saw something, not what."""
+    seen_before = past.since and at <= past.since
+    day = _day(past.since)
+    if past.status in policy.watch.rebound:
+        if seen_before:
+            return CARRIED, f"it tells of a day before it was {past.status} on {day}"
+        return NEW_LOOK, f"reported after it was {past.status} on {day}"
+    rule = policy.carry.verdicts.get(past.status)
+    if rule is None:
+        return JOINED, f"the case is at {past.status}"
+    if seen_before or past.since is None:
+        return CARRIED, f"{past.status} of {day} by {past.by or 'a person'} is later than what it tells of"
+    if not rule.after_verdict:
+        return NEW_LOOK, f"a person reports it after {past.status} of {day}"
+    if at > past.since + timedelta(days=policy.reports.holds_days):
+        return NEW_LOOK, f"{past.status} of {day} holds against reports for {policy.reports.holds_days} days"
+    lapsed = _outlived(past, at) if rule.documents else ""
+    return (
+        (NEW_LOOK, lapsed)
+        if lapsed
+        else (CARRIED, f"{past.status} since {day} by {past.by or 'a person'} holds")
+    )

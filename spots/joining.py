@@ -48,10 +48,11 @@ def spot_id_of(change_id: str) -> str:
     return f"spot-{change_id}"
 
 
-def is_one_place(overlap: Overlap, larger: bool, policy: Policy) -> bool:
-    """Whether two outlines are one place; `larger`: the other is the larger one."""
+def is_one_place(overlap: Overlap, policy: Policy) -> bool:
+    """Whether two outlines are one place: alike, or the new one a part of the other."""
     join = policy.join
     alike = overlap.of_smaller >= join.min_share_of_smaller and overlap.iou >= join.min_iou
+    larger = overlap.of_other <= overlap.of_new <= join.most_times_larger * overlap.of_other
     return alike or (larger and overlap.of_new >= join.min_inside)
 
 
@@ -67,7 +68,7 @@ def place(new: Sequence[New], known: Sequence[Outline], policy: Policy) -> dict[
     seen, reported = _apart(known)
     met: list[dict[str, tuple[Overlap, bool]]] = [{} for _ in given]
     for i, k, overlap in plane.overlaps(shapes, areas, _array(seen)):
-        same = is_one_place(overlap, seen[k].area_m2 >= areas[i], policy)
+        same = is_one_place(overlap, policy)
         _keep(met[i], seen[k].spot_id, overlap, same)
     claims = _claims(given, [any(same for _, same in m.values()) for m in met], reported, policy)
     earlier: list[list[tuple[int, Overlap]]] = [[] for _ in given]
@@ -79,7 +80,7 @@ def place(new: Sequence[New], known: Sequence[Outline], policy: Policy) -> dict[
         for k, overlap in earlier[i]:
             spot = places[k].spot_id
             if spot is not None:
-                _keep(met[i], spot, overlap, is_one_place(overlap, True, policy))
+                _keep(met[i], spot, overlap, is_one_place(overlap, policy))
         places.append(_decided(change, met[i], claims.get(i)))
     return {change.change_id: found for change, found in zip(given, places, strict=True)}
 
@@ -125,9 +126,7 @@ def _claims(
     return claims
 
 
-def _decided(
-    change: New, met: dict[str, tuple[Overlap, bool]], claim: tuple[str, float] | None
-) -> Place:
+def _decided(change: New, met: dict[str, tuple[Overlap, bool]], claim: tuple[str, float] | None) -> Place:
     ranked = sorted(met.items(), key=lambda item: (-item[1][0].shared_m2, item[0]))
     also = [(spot, overlap) for spot, (overlap, _) in ranked]
     same = [spot for spot, (_, one) in ranked if one]
@@ -142,7 +141,9 @@ def _decided(
     if not change.needs:
         return Place(spot_id=None, also=also)
     beside = "; ".join(f"over {spot} by {o.shared_m2:.0f} m², too little to be one place" for spot, o in also)
-    return Place(spot_id=spot_id_of(change.change_id), founds=True, why=beside or "nothing was known here", also=also)
+    return Place(
+        spot_id=spot_id_of(change.change_id), founds=True, why=beside or "nothing was known here", also=also
+    )
 
 
 def _shown(overlap: Overlap) -> str:

@@ -32,7 +32,8 @@ NEAR_SQLITE = (
 """CROSS JOIN: SQLite goes through the boxes, not through the tree."""
 NEAR_POSTGRES = (
     "SELECT DISTINCT s.spot_id FROM unnest(CAST(:w AS float8[]), CAST(:s AS float8[]), CAST(:e AS float8[]), "
-    f"CAST(:n AS float8[])) AS b(w, s, e, n) JOIN change AS c ON c.geometry && ST_MakeEnvelope(b.w, b.s, b.e, b.n, {SRID}) "
+    "CAST(:n AS float8[])) AS b(w, s, e, n) "
+    f"JOIN change AS c ON c.geometry && ST_MakeEnvelope(b.w, b.s, b.e, b.n, {SRID}) "
     "JOIN sighting AS s ON s.change_id = c.id"
 )
 
@@ -138,7 +139,7 @@ def _documents(
     """By case the numbers of the documents that covered its change when it was judged."""
     query = select(JudgementRow.id, JudgementRow.facts)
     rows = session.execute(query.where(bulk.among(session, JudgementRow.id, judgements.values())))
-    facts = {judgement: known for judgement, known in rows}  # noqa: C416 (a Result has keys of its own)
+    facts = {row.id: row.facts for row in rows}
     return {case: documents_of(facts.get(judgement, {}), policy) for case, judgement in judgements.items()}
 
 

@@ -68,8 +68,11 @@ def _all_around(shapes: Shapes) -> tuple[Shapes, NDArray[np.intp]]:
     """The outlines, those near the antimeridian once more on its other side; and which each of them is."""
     box, whose = shapely.bounds(shapes), np.arange(len(shapes))
     west, east = np.flatnonzero(box[:, 0] < -179), np.flatnonzero(box[:, 2] > 180)
-    moved = [shapely.transform(shapes[at], lambda xy, by=by: xy + (by, 0)) for at, by in ((west, 360), (east, -360))]  # type: ignore[misc]
-    return np.concatenate([shapes, *moved]), np.concatenate([whose, west, east])
+    again = [
+        shapely.transform(shapes[west], lambda xy: np.add(xy, (360, 0))),
+        shapely.transform(shapes[east], lambda xy: np.add(xy, (-360, 0))),
+    ]
+    return np.concatenate([shapes, *again]), np.concatenate([whose, west, east])
 
 
 def in_meters(shapes: Sequence[Any], lon: float, lat: float) -> Shapes:
@@ -125,5 +128,7 @@ def boxes_around(shapes: Shapes, margin_m: float) -> list[tuple[float, float, fl
     return [
         box
         for some, a, b in parts
-        for box in zip(a[some].tolist(), south[some].tolist(), b[some].tolist(), north[some].tolist(), strict=True)
+        for box in zip(
+            a[some].tolist(), south[some].tolist(), b[some].tolist(), north[some].tolist(), strict=True
+        )
     ]

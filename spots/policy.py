@@ -21,6 +21,7 @@ class Join(Strict):
     min_share_of_smaller: float = Share
     min_iou: float = Share
     min_inside: float = Share
+    most_times_larger: float = Field(ge=1)
 
 
 class Reports(Strict):

@@ -27,9 +27,9 @@ def upgrade() -> None:
     )
     op.execute(
         "INSERT INTO sighting (id, spot_id, change_id, source, at, recorded, version, outcome, who, photo, note, why) "
-        "SELECT k.change_id, 'spot-' || k.change_id, k.change_id, 'imagery', c.after, k.opened, 1, 'opened', 'tiankan', "
-        "'', '', 'opened before spots were kept' FROM enforcement_case k JOIN change c ON c.id = k.change_id "
-        "ORDER BY k.serial"
+        "SELECT k.change_id, 'spot-' || k.change_id, k.change_id, 'imagery', c.after, k.opened, 1, 'opened', "
+        "'tiankan', '', '', 'opened before spots were kept' FROM enforcement_case k "
+        "JOIN change c ON c.id = k.change_id ORDER BY k.serial"
     )
     if op.get_bind().dialect.name == "sqlite":
         _sqlite()
