@@ -98,15 +98,9 @@ def drawn(random: np.random.Generator, violations: int, lawful: int, false: int)
             site.ends, site.grows = site.starts + 35, None
             sites.append(Site(kind="violation", shape=site.shape, starts=site.ends + 14, look=site.look))
         if kind == "false" and random.random() < 0.05:
-            # Somebody does build where only shadows were.
-            sites.append(
-                Site(
-                    kind="violation",
-                    shape=site.shape,
-                    starts=random.uniform(30, 75),
-                    look="building_appeared",
-                )
-            )
+            # Somebody does change the ground where only shadows were, half of them with nothing that looks new.
+            kind = str(random.choice(["building_appeared", "vegetation_loss"]))
+            sites.append(Site(kind="violation", shape=site.shape, starts=random.uniform(30, 75), look=kind))
     return sites
 
 
