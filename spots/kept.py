@@ -14,7 +14,7 @@ from database.geometry import SRID, Box, meets
 from database.spot_tables import SightingRow, SpotRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
 from spots import plane
-from spots.carrying import Past
+from spots.carrying import CARRIED, Past
 from spots.joining import Outline
 from spots.policy import REPORTED, Policy
 
@@ -58,7 +58,11 @@ def around(session: Session, boxes: Sequence[Box]) -> set[str]:
 
 
 def seen_of(session: Session, spots: Iterable[str]) -> list[Sighted]:
-    """Every outline of these spots, but for what was only noted; by spot, the oldest first."""
+    """Every outline of these spots that says more than those before it; by spot, the oldest first.
+
+    What was carried lies in what was judged, within the tolerance: it is no outline to compare with, so that a
+    spot cannot creep from sighting to sighting, and years of weekly maps cost nothing.
+    """
     columns = (
         SightingRow.spot_id, SightingRow.version, ChangeRow.id, ChangeRow.geometry, ChangeRow.area_m2,
         ChangeRow.change_class, SightingRow.accuracy_m,
@@ -66,7 +70,7 @@ def seen_of(session: Session, spots: Iterable[str]) -> list[Sighted]:
     query = (
         select(*columns)
         .join(ChangeRow, ChangeRow.id == SightingRow.change_id)
-        .where(bulk.among(session, SightingRow.spot_id, spots), SightingRow.outcome != NOTED)
+        .where(bulk.among(session, SightingRow.spot_id, spots), SightingRow.outcome.not_in((NOTED, CARRIED)))
         .order_by(SightingRow.spot_id, SightingRow.serial)
     )
     rows = session.execute(query).all()

@@ -232,3 +232,65 @@ def test_what_one_run_says_is_the_same_json(store: CaseStore) -> None:
     assert json.dumps(places.totals(store), sort_keys=True)
     assert entry_of(lonlat_changes(box(0, 0, 40))).observed is None
     assert ROAD.start["doubt"] == "doubt"
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 5), st.integers(-8, 8), st.integers(-8, 8)), max_size=5), max_size=6
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_any_order_of_jittered_batches_gives_the_same_spots(
+    drawn: list[list[tuple[int, int, int]]], random: Any
+) -> None:
+    """Places 200 m apart of 40 to 90 m, up to 8 m off either way: joined batch after batch, in any order."""
+    from spots.joining import New, Outline, place
+
+    policy = load_policy(day("06-01").date())
+    batches = []
+    for number, sites in enumerate(drawn):
+        batch = {}
+        for site, dx, dy in sites:
+            side = 40 + 10 * site
+            shape = plane.shapely.box(*box(200 * site + dx, dy, side))
+            batch[site] = New(change_id=f"{number:08x}{site:08x}", shape=shape, area_m2=side**2, needs=True)
+        batches.append(list(batch.values()))
+
+    def spots_of(order: list[list[New]]) -> set[frozenset[str]]:
+        known: list[Outline] = []
+        together: dict[str, set[str]] = {}
+        for batch in order:
+            by_id = {each.change_id: each for each in batch}
+            for change, found in place(batch, known, policy).items():
+                spot = str(found.spot_id)
+                together.setdefault(spot, set()).add(change)
+                one = by_id[change]
+                known.append(Outline(spot_id=spot, change_id=change, shape=one.shape, area_m2=one.area_m2))
+        return {frozenset(each) for each in together.values()}
+
+    assert spots_of(random.sample(batches, len(batches))) == spots_of(batches)
+    by_site: dict[str, set[str]] = {}
+    for each in itertools.chain(*batches):
+        by_site.setdefault(each.change_id[8:], set()).add(each.change_id)
+    assert spots_of(batches) == {frozenset(each) for each in by_site.values()}
+
+
+@pytest.mark.sqlite
+def test_cases_of_before_are_spots_too(tmp_path: Path) -> None:
+    from cases.store import open_store
+    from tests.test_migrations import old_database
+
+    made = open_store(str(old_database(tmp_path)))
+    assert places.totals(made)["sightings"] == {"opened": 2}
+    (first, _) = places.spots(made).items
+    west, south, east, north = first.geometry.bounds
+    again = lonlat_changes((west, south, east + 1e-5, north), pair_id="other")
+    assert put(made, again) == Added(1, 1, 0, joined=1)
+    assert told(made, first.case_id)[-1] == "joined"
+
+
+def test_a_map_without_changes_is_recorded_too(store: CaseStore) -> None:
+    assert put(store, lonlat_changes()) == Added(0, 0, 0)
+    seen(store, box(0, 0, 40))
+    assert put(store, lonlat_changes()) == Added(0, 0, 0)
