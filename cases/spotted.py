@@ -53,6 +53,8 @@ class Nearby:
     policy: Policy
     fresh: list[New]
     known: list[kept.Sighted]
+    placed: set[str]
+    """Of the changes, those that belong to a spot already."""
 
 
 def look_around(session: Session, run: Run, now: datetime) -> Nearby:
@@ -61,29 +63,25 @@ def look_around(session: Session, run: Run, now: datetime) -> Nearby:
     frame = run.changes
     ids = frame["change_id"].tolist()
     placed = kept.sighted(session, ids)
+    needs = [run.judgements[change].needs_a_person for change in ids]
     rows = [
-        i
-        for i, change in enumerate(ids)
-        if change not in placed or (placed[change][1] == NOTED and run.judgements[change].needs_a_person)
+        i for i, change in enumerate(ids) if change not in placed or (placed[change][1] == NOTED and needs[i])
     ]
     if not rows:
-        return Nearby(policy=policy, fresh=[], known=[])
+        return Nearby(policy=policy, fresh=[], known=[], placed={*placed})
     lonlat = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), LONLAT, "changes")
     shapes = plane.unwrapped(lonlat[np.array(rows)])
     areas = frame["area_m2"].tolist()
-    fresh = [
-        New(
-            change_id=ids[i],
-            shape=shape,
-            area_m2=float(areas[i]),
-            needs=run.judgements[ids[i]].needs_a_person,
-        )
-        for i, shape in zip(rows, shapes, strict=True)
-    ]
     margin = policy.reports.near_m + policy.reports.most_accuracy_m
     found = kept.around(session, plane.boxes_around(shapes, margin))
     known = kept.seen_of(session, found) if found else []
-    return Nearby(policy=policy, fresh=fresh, known=known)
+    # Where no spot is, what asks for nobody has nothing to join.
+    fresh = [
+        New(ids[i], shape, areas[i], needs[i])
+        for i, shape in zip(rows, shapes.tolist(), strict=True)
+        if needs[i] or known
+    ]
+    return Nearby(policy=policy, fresh=fresh, known=known, placed={*placed})
 
 
 def settle(
@@ -101,7 +99,14 @@ def settle(
     seen = nearby.known + watch.more(session, touched, there)
     pasts = kept.pasts(session, touched | set(watch.spots), seen, policy) if touched or watch.spots else {}
     book = _Book(
-        run=run, ids=ids, workflow=workflow, now=now, policy=policy, pasts=dict(pasts), shapes=shapes
+        run=run,
+        ids=ids,
+        workflow=workflow,
+        now=now,
+        policy=policy,
+        pasts=dict(pasts),
+        shapes=shapes,
+        placed=nearby.placed,
     )
     for change, place in places.items():
         book.put(change, place)
@@ -127,6 +132,7 @@ class _Book:
     policy: Policy
     pasts: dict[str, Past]
     shapes: Mapping[str, Any]
+    placed: set[str]
     cases: list[dict[str, Any]] = field(default_factory=list)
     spots: list[dict[str, Any]] = field(default_factory=list)
     sightings: list[dict[str, Any]] = field(default_factory=list)
@@ -139,9 +145,10 @@ class _Book:
     founded: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = ("change_id", "pair_id", "change_class", "area_m2", "before", "after")
-        columns = zip(*(self.run.changes[name].tolist() for name in names), strict=True)
-        self.rows = {row[0]: dict(zip(names, row, strict=True)) for row in columns}
+        frame = self.run.changes
+        columns = [frame[name].tolist() for name in ("pair_id", "change_class", "area_m2")]
+        columns += [watched.moments(frame[name]) for name in ("before", "after")]
+        self.rows = dict(zip(frame["change_id"].tolist(), zip(*columns, strict=True), strict=True))
 
     def put(self, change: str, place: Place) -> None:
         """One change: into its spot, or as a new one; and what it means for others that it lies over."""
@@ -189,7 +196,7 @@ class _Book:
         self._noted(change, spot, outcome, reason)
         row = self.rows[change]
         told = (
-            f"{outcome}: change {change} ({row['change_class']}, {row['area_m2']:.0f} m², {judgement.verdict} by rule "
+            f"{outcome}: change {change} ({row[1]}, {row[2]:.0f} m², {judgement.verdict} by rule "
             f"{judgement.rule_id}) is the same place, it {why}; {reason}"
         )
         if outcome in (NEW_LOOK, REBOUND):
@@ -199,7 +206,7 @@ class _Book:
         if outcome == JOINED and past.classes == {REPORTED}:
             self._stand_on(change, past.case_id)
             told += "; the case now stands on it"
-            self.pasts[spot] = replace(past, classes=past.classes | {row["change_class"]})
+            self.pasts[spot] = replace(past, classes=past.classes | {row[1]})
         status = past.status
         evidence = {"change": change, "spot": spot}
         self.events.append(
@@ -242,27 +249,27 @@ class _Book:
             status = self.workflow.start[self.run.judgements[change].verdict]
             self.pasts[spot] = Past(
                 case_id=f"case-{change}", status=status, version=1, since=self.now, by="", held={},
-                shapes=[self.shapes[change]], classes=frozenset({self.rows[change]["change_class"]}), numbers={},
+                shapes=[self.shapes[change]], classes=frozenset({self.rows[change][1]}), numbers={},
             )  # fmt: skip
         return self.pasts[spot]
 
     def _later(self, change: str) -> Later:
-        row = self.rows[change]
+        _, kind, area_m2, before, after = self.rows[change]
         return Later(
-            change_class=row["change_class"], before=watched.moment(row["before"]),
-            after=watched.moment(row["after"]), shape=self.shapes[change], area_m2=row["area_m2"],
+            change_class=kind, before=before, after=after, shape=self.shapes[change], area_m2=area_m2,
             facts=self.run.facts[change].values,
         )  # fmt: skip
 
     def _noted(self, change: str, spot: str, outcome: str, why: str) -> None:
-        self.over.setdefault(spot, []).append((self.rows[change]["pair_id"], outcome, why))
+        self.over.setdefault(spot, []).append((self.rows[change][0], outcome, why))
 
     def _sight(self, change: str, spot: str, version: int, outcome: str, why: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        key = short_hash("sighting", change, outcome) if change in self.placed else change
         self.sightings.append(
             {
-                "id": short_hash("sighting", change, outcome), "spot_id": spot, "change_id": change,
-                "source": "imagery", "at": watched.moment(self.rows[change]["after"]), "recorded": self.now,
+                "id": key, "spot_id": spot, "change_id": change,
+                "source": "imagery", "at": self.rows[change][4], "recorded": self.now,
                 "version": version, "outcome": outcome, "accuracy_m": None, "who": MACHINE, "photo": "",
                 "note": "", "why": why,
             }

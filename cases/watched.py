@@ -115,7 +115,8 @@ def _common(scenes: Sequence[dict[str, Any] | None]) -> Box | None:
     return (west, south, east, north) if west <= east and south <= north else None
 
 
-def moment(value: Any) -> datetime | None:
-    """A time of the change frame."""
-    found: datetime | None = None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
-    return found
+def moments(column: pd.Series) -> list[datetime | None]:
+    """A column of times of the change frame; most of its rows say the same."""
+    codes, found = pd.factorize(column)
+    known = [*(pd.Timestamp(each).to_pydatetime() for each in found), None]
+    return [known[code] for code in codes.tolist()]

@@ -17,7 +17,7 @@ class SpotRow(Base):
     __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(24), unique=True)
-    change_id: Mapped[str] = mapped_column(ForeignKey("change.id"), unique=True)
+    change_id: Mapped[str] = mapped_column(ForeignKey("change.id"))
     """Found by box through its index; a report has a small change of its own."""
     case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), unique=True)
     opened: Mapped[datetime]
@@ -40,7 +40,7 @@ class SightingRow(Base):
     recorded: Mapped[datetime]
     version: Mapped[int]
     """Of the case at that moment: what was known before the case came to where it is has a smaller one."""
-    outcome: Mapped[str] = mapped_column(index=True)
+    outcome: Mapped[str]
     """opened, joined, carried, new_look, rebound, or noted: of no need for a person."""
     place: Mapped[Any | None] = mapped_column(LonLat)
     """The point of a report; a change has its outline."""

@@ -1,8 +1,8 @@
 """Which spot a change belongs to: pure, the same for any order of the changes of one batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from spots.plane import Overlap
 from spots.policy import Policy
 
 
-@dataclass(frozen=True, kw_only=True)
-class New:
+class New(NamedTuple):
     """A change that asks where it belongs; `shape` unwrapped. One of no need for a person founds no spot."""
 
     change_id: str
@@ -32,14 +31,13 @@ class Outline:
     radius_m: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where a change belongs: a spot that is there, one that it founds, or none. `also`: others it lies over."""
 
     spot_id: str | None
     founds: bool = False
     why: str = ""
-    also: list[tuple[str, Overlap]] = field(default_factory=list)
+    also: Sequence[tuple[str, Overlap]] = ()
     """By spot, the largest shared area first, whether that makes one place of them or not."""
 
 
@@ -66,22 +64,23 @@ def place(new: Sequence[New], known: Sequence[Outline], policy: Policy) -> dict[
     given = [new[i] for i in order]
     shapes, areas = _array(given), [each.area_m2 for each in given]
     seen, reported = _apart(known)
-    met: list[dict[str, tuple[Overlap, bool]]] = [{} for _ in given]
+    met: dict[int, dict[str, tuple[Overlap, bool]]] = {}
     for i, k, overlap in plane.overlaps(shapes, areas, _array(seen)):
         same = is_one_place(overlap, policy)
-        _keep(met[i], seen[k].spot_id, overlap, same)
-    claims = _claims(given, [any(same for _, same in m.values()) for m in met], reported, policy)
-    earlier: list[list[tuple[int, Overlap]]] = [[] for _ in given]
+        _keep(met.setdefault(i, {}), seen[k].spot_id, overlap, same)
+    placed = {i for i, spots in met.items() if any(same for _, same in spots.values())}
+    claims = _claims(given, placed, reported, policy) if reported else {}
+    earlier: dict[int, list[tuple[int, Overlap]]] = {}
     for i, k, overlap in plane.overlaps(shapes, areas, shapes):
         if k < i and given[k].needs:
-            earlier[i].append((k, overlap))
+            earlier.setdefault(i, []).append((k, overlap))
     places: list[Place] = []
     for i, change in enumerate(given):
-        for k, overlap in earlier[i]:
+        for k, overlap in earlier.get(i, ()):
             spot = places[k].spot_id
             if spot is not None:
-                _keep(met[i], spot, overlap, is_one_place(overlap, policy))
-        places.append(_decided(change, met[i], claims.get(i)))
+                _keep(met.setdefault(i, {}), spot, overlap, is_one_place(overlap, policy))
+        places.append(_decided(change, met.get(i, {}), claims.get(i)))
     return {change.change_id: found for change, found in zip(given, places, strict=True)}
 
 
@@ -104,10 +103,10 @@ def _keep(met: dict[str, tuple[Overlap, bool]], spot: str, overlap: Overlap, sam
 
 
 def _claims(
-    new: Sequence[New], placed: Sequence[bool], reported: Sequence[Outline], policy: Policy
+    new: Sequence[New], placed: set[int], reported: Sequence[Outline], policy: Policy
 ) -> dict[int, tuple[str, float]]:
     """By change the spot of a report that takes it, and how far the point lies from its outline."""
-    free = [i for i, change in enumerate(new) if change.needs and not placed[i]]
+    free = [i for i, change in enumerate(new) if change.needs and i not in placed]
     wanted: list[tuple[float, int, str]] = []
     if not free:
         return {}
@@ -127,6 +126,9 @@ def _claims(
 
 
 def _decided(change: New, met: dict[str, tuple[Overlap, bool]], claim: tuple[str, float] | None) -> Place:
+    if not met and not claim:
+        founded = Place(spot_id_of(change.change_id), True, "nothing was known here")
+        return founded if change.needs else Place(None)
     ranked = sorted(met.items(), key=lambda item: (-item[1][0].shared_m2, item[0]))
     also = [(spot, overlap) for spot, (overlap, _) in ranked]
     same = [spot for spot, (_, one) in ranked if one]
@@ -141,9 +143,7 @@ def _decided(change: New, met: dict[str, tuple[Overlap, bool]], claim: tuple[str
     if not change.needs:
         return Place(spot_id=None, also=also)
     beside = "; ".join(f"over {spot} by {o.shared_m2:.0f} m², too little to be one place" for spot, o in also)
-    return Place(
-        spot_id=spot_id_of(change.change_id), founds=True, why=beside or "nothing was known here", also=also
-    )
+    return Place(spot_id=spot_id_of(change.change_id), founds=True, why=beside, also=also)
 
 
 def _shown(overlap: Overlap) -> str:

@@ -54,7 +54,7 @@ def _tables() -> None:
         "spot", sa.Column("serial", SERIAL, primary_key=True, autoincrement=True),
         sa.Column("id", sa.String(24), nullable=False), _key("change_id", 16, "change.id"),
         _key("case_id", 24, "enforcement_case.id"), _moment("opened"), sa.UniqueConstraint("id"),
-        sa.UniqueConstraint("change_id"), sa.UniqueConstraint("case_id"), sqlite_autoincrement=True,
+        sa.UniqueConstraint("case_id"), sqlite_autoincrement=True,
     )  # fmt: skip
     op.create_table(
         "sighting", sa.Column("serial", SERIAL, primary_key=True, autoincrement=True),
@@ -70,7 +70,7 @@ def _tables() -> None:
         *_texts("outcome"), sa.Column("seen", sa.Double), *_texts("why"), sqlite_autoincrement=True,
     )  # fmt: skip
     for table, column in (
-        ("sighting", "spot_id"), ("sighting", "change_id"), ("sighting", "outcome"), ("look", "spot_id"),
+        ("sighting", "spot_id"), ("sighting", "change_id"), ("look", "spot_id"),
     ):  # fmt: skip
         op.create_index(f"ix_{table}_{column}", table, [column])
 
