@@ -11,7 +11,7 @@ from cases.ledger import Added
 from cases.store import CaseFilter, CaseStore
 from ground.errors import IllegalMove
 from tests.cases_world import ROAD, book, new_store
-from tests.spots_world import box, bring, seen
+from tests.spots_world import WAY, box, bring, seen
 
 LAW = book(
     {"id": "APPROVED", "verdict": "lawful", "when": {"approvals_share": {"min": 0.99}}},
@@ -248,3 +248,30 @@ def test_later_maps_say_what_they_saw_of_a_watched_place(store: CaseStore) -> No
 
 def only_status(store: CaseStore, case: str) -> str:
     return store.case(case).status
+
+
+def test_who_read_the_case_before_it_came_back_is_told(store: CaseStore) -> None:
+    bring(store, only(store).id, "lawful")
+    read = only(store)
+    seen(store, box(0, 0, 80, 40), pair_id="other", between=("03-01", "06-01"))
+    with pytest.raises(
+        IllegalMove, match=r"was moved to suspected by tiankan at .* \(you read version 6, it is at 7\)"
+    ):
+        store.move(read.id, "objection", ROAD, actor="李伟", role="county", version=read.version)
+
+
+def test_nothing_brought_before_a_rebound_leads_to_a_penalty(store: CaseStore) -> None:
+    """Every shortest way on from a reopened case needs the lock's evidence anew."""
+    from cases.workflow import LOCK, PENALTY
+
+    bring(store, only(store).id, "closed")
+    seen(store, box(2, 0, 40), pair_id="other", between=("06-01", "07-01"))
+    case = only(store).id
+    for status, role, evidence in WAY["closed"]:
+        given = {kind: text for kind, text in evidence.items() if kind not in LOCK}
+        try:
+            store.move(case, status, ROAD, actor="王芳", role=role, evidence=given)
+        except IllegalMove as refused:
+            assert "field_evidence" in str(refused)
+            break
+    assert only(store).status not in PENALTY | {"violation"}
