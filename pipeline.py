@@ -171,9 +171,12 @@ def judged_summary(judged: Judged, layers: Path | None, rules: Path) -> dict[str
             "changes": judged.added.changes,
             "judgements": judged.added.judgements,
             "cases": judged.added.cases,
-            "joined": judged.added.joined,
-            "carried": judged.added.carried,
-            "reopened": judged.added.reopened,
+        }
+        # Said where there is something to say: most runs are the first over their ground.
+        | {
+            name: count
+            for name in ("joined", "carried", "reopened")
+            if (count := getattr(judged.added, name))
         },
         "seconds": judged.seconds,
     }
