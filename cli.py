@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+import audit_verbs
 import cadastre_verbs
 import case_verbs
 import db_verbs
@@ -31,6 +32,7 @@ app = typer.Typer(
 )  # fmt: skip
 scenes_app = typer.Typer(no_args_is_help=True, help="Scenes: what was photographed, when, by which sensor.")
 app.add_typer(scenes_app, name="scenes")
+app.add_typer(audit_verbs.audit_app, name="audit")
 app.add_typer(cadastre_verbs.cadastre_app, name="cadastre")
 app.add_typer(case_verbs.cases_app, name="cases")
 app.add_typer(db_verbs.db_app, name="db")

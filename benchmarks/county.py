@@ -36,15 +36,16 @@ title = "Approvals"
 path = "approvals.parquet"
 columns = { number = "number", valid_from = "since" }
 coverage = "everywhere"
-measures = ["share", "numbers"]
+measures = ["share", "outside_m2", "numbers"]
 
 [land_use]
 title = "Land-use map"
 path = "parcels.parquet"
 kind = "map"
 columns = { number = "number", land_class = "land_class" }
+classes = { construction = ["05", "0601", "0603", "07", "08", "09"], homesteads = ["0702"] }
 coverage = "bounds"
-measures = ["dominant", "numbers"]
+measures = ["dominant", "share_of_construction", "share_of_homesteads", "numbers"]
 
 [basic_farmland]
 title = "Basic farmland"

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.halfplanes import apart, corners_of, shared_m2, supporting
-from cadastre.layers import LayerData
+from cadastre.layers import HAPPENED, LayerData
 from cadastre.overlay import Shapes, intersection
 
 SAME_M2 = 0.01
@@ -42,6 +42,8 @@ class Features:
     has_dates: bool
     undated: NDArray[np.bool_]
     has_classes: bool
+    happened: bool
+    """Whether a feature counts if it happened between the scenes, not if it was in force all the time."""
 
     def texts(self, column: str, rows: NDArray[np.intp]) -> NDArray[np.object_]:
         """A column's texts on these rows; None where there is none."""
@@ -55,6 +57,9 @@ def features_of(data: LayerData) -> Features:
     frame, columns = data.frame, data.layer.columns
     shapes = frame.geometry.to_numpy()
     begins, ends = (frame[name].astype("datetime64[s]") for name in ("valid_from", "valid_to"))
+    happened = data.layer.counts == HAPPENED
+    if happened:  # An end that is not said: it was over on its day.
+        ends = ends.fillna(begins)
     return Features(
         shapes=shapes,
         tree=shapely.STRtree(shapes),
@@ -64,8 +69,9 @@ def features_of(data: LayerData) -> Features:
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
         has_dates=bool((begins.notna() | ends.notna()).any()),
         # An empty end means until further notice; an empty beginning says nothing of when.
-        undated=begins.isna().to_numpy() & ("valid_from" in columns),
+        undated=begins.isna().to_numpy() & (happened or "valid_from" in columns),
         has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),
+        happened=happened,
     )
 
 

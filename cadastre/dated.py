@@ -74,6 +74,8 @@ def epochs(pieces: Pieces, features: Features, days: Days) -> Epochs:
     always = (begins <= first) & (ends >= last)
     if not features.has_dates:
         always |= True
+    if features.happened:
+        always |= (begins <= last) & (ends >= first)
     some = (begins <= last) & (ends >= first) & ~always
     varied = np.zeros(count, dtype=bool)
     varied[pieces.change[some]] = True

@@ -17,8 +17,8 @@ from pyproj import CRS
 
 from cadastre.crossing import Features, cross, features_of
 from cadastre.dated import Days, Reasons, days_of, depends, epochs, reach_m, silent
-from cadastre.layers import DOMINANT, Catalogue, LayerData
-from cadastre.measures import MEASURES, Fact, Inside, attribute, rounded
+from cadastre.layers import DOMINANT, OF_CLASS, Catalogue, LayerData
+from cadastre.measures import Fact, Inside, measure_of, rounded
 from cadastre.nearest import FARTHEST_M, nearest
 from cadastre.overlay import Shapes
 from cadastre.width import center_widths
@@ -169,11 +169,9 @@ class _Measuring:
         why = np.where(why == None, self._said(spans.why), why)  # noqa: E711
         found = {}
         for name in measures:
-            what = name.removeprefix(DOMINANT)
-            calculate = MEASURES[name] if name in MEASURES else attribute(what)
+            calculate = measure_of(name, self.data.layer)
             values, reasons = self._same_every_day(calculate(inside), spans.change)
-            lacks = "class or number" if name in MEASURES else what
-            found[name] = self._column(values, why, reasons, f"what covers most has no {lacks}")
+            found[name] = self._column(values, why, reasons, _lacking(name))
         return found
 
     def _outside(self, features: Features, why: Reasons) -> dict[str, Column]:
@@ -210,6 +208,13 @@ class _Measuring:
         why = np.where(silent == None, self._said(more), silent)  # noqa: E711
         known = (why == None).tolist()  # noqa: E711
         return Column([v if sure else None for v, sure in zip(values, known, strict=True)], why)
+
+
+def _lacking(name: str) -> str:
+    """Why a measure has no value where the layer says something."""
+    if name.startswith(OF_CLASS):
+        return "a feature in the change has no land class"
+    return f"what covers most has no {name.removeprefix(DOMINANT) if name.startswith(DOMINANT) else 'class or number'}"
 
 
 def _same(one: Fact, other: Fact) -> bool:

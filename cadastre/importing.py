@@ -27,6 +27,7 @@ from cadastre.layers import (
 from cadastre.placing import Bounds, check_near, check_place
 from cadastre.quality import Report, check, check_text, look_over
 from cadastre.streaming import Stream, streamed
+from database import seals
 from database.bulk import add
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import alone
@@ -195,16 +196,17 @@ def _fill(
     session: Session, vintage: int, source: _Source, asked: Asked, report: Report, advance: Advance
 ) -> Bounds:
     """All features written; returns their box in degrees, infinite the wrong way round where there is none."""
-    box = np.array(EVERYWHERE_BOX)
+    box, pile = np.array(EVERYWHERE_BOX), seals.Pile(FeatureRow, vintage)
     repair = asked.repair or source.layer.repair
     for chunk in _chunks(source, repair, report):
-        add(session, FeatureRow, _rows(vintage, chunk))
+        add(session, FeatureRow, rows := _rows(vintage, chunk))
+        pile.add(rows)
         if len(chunk.lonlat):
             new = shapely.total_bounds(chunk.lonlat)
             box = np.r_[np.minimum(box[:2], new[:2]), np.maximum(box[2:], new[2:])]
         advance("import", report.read, source.stream.total)
-    west, south, east, north = map(float, box)
-    return west, south, east, north
+    pile.seal(session)
+    return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
 def _chunks(source: _Source, repair: bool, report: Report) -> Iterator[_Chunk]:
@@ -295,3 +297,4 @@ def _close(
         vintage.known_from = datetime.now(UTC)
     _not_before_a_judging(session, vintage.layer, vintage.known_from)
     session.flush()
+    seals.found(session, VintageRow, vintage.id)

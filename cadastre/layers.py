@@ -22,12 +22,15 @@ from ground.tables import Strict, load_toml, parse
 
 OUR_COLUMNS = ("number", "valid_from", "valid_to", "land_class", "known_from")
 DATES = ("valid_from", "valid_to", "known_from")
-MEASURE_NAMES = ("m2", "share", "distance_m", "nearest", "count", "dominant", "numbers")
+MEASURE_NAMES = ("m2", "share", "outside_m2", "distance_m", "nearest", "count", "dominant", "numbers")
 ATTRIBUTE = "attribute_"
 """Before the name of an attribute: its column in a layer's frame."""
 DOMINANT = "dominant_"
 """Before the name of an attribute: its text on the feature that covers most."""
+OF_CLASS = ("m2_of_", "share_of_")
+"""Before the name of a group of land classes: what its features cover."""
 EVERYWHERE, BOUNDS = "everywhere", "bounds"
+HAPPENED = "happened"
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -42,6 +45,10 @@ class Layer(Strict):
     columns: dict[str, str] = {}
     attributes: dict[LayerName, str] = {}
     """Further columns, ours = theirs; each may be measured as dominant_<ours>."""
+    classes: dict[LayerName, list[str]] = {}
+    """Land classes by what their codes begin with; each group may be measured as m2_of_<group>, share_of_<group>."""
+    counts: Literal["in_force", "happened"] = "in_force"
+    """Features that were in force on every day between the scenes, or that happened on one of these days."""
     measures: list[str]
     kind: Literal["register", "map"] = "register"
     axes: Literal["xy", "yx"] = "xy"
@@ -55,7 +62,14 @@ class Layer(Strict):
     @field_validator("measures")
     @classmethod
     def _known_measures(cls, names: list[str], before: ValidationInfo) -> list[str]:
-        allowed = (*MEASURE_NAMES, *(f"{DOMINANT}{name}" for name in before.data.get("attributes", {})))
+        groups = before.data.get("classes", {})
+        allowed = (
+            *MEASURE_NAMES,
+            *(f"{DOMINANT}{name}" for name in before.data.get("attributes", {})),
+            *(f"{measure}{group}" for measure in OF_CLASS for group in groups),
+        )
+        if before.data.get("counts") == HAPPENED:
+            allowed = tuple(name for name in allowed if name not in ("distance_m", "nearest"))
         for name in names:
             if name not in allowed:
                 raise ValueError(f"measure {name!r} is unknown; use {', '.join(allowed)}")

@@ -5,7 +5,7 @@ where it is unknown.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cadastre.crossing import Features, Pieces
 from cadastre.dated import Epochs
-from cadastre.layers import ATTRIBUTE
+from cadastre.layers import ATTRIBUTE, DOMINANT, Layer
 from cadastre.overlay import Shapes, union
 
 Fact = float | str | None
@@ -88,6 +88,30 @@ def share(inside: Inside) -> list[Fact]:
     return [*rounded(np.minimum(1.0, inside.covered_m2 / whole), 6)]
 
 
+def outside_m2(inside: Inside) -> list[Fact]:
+    """Area of the change that no feature covers."""
+    whole = shapely.area(inside.changes)[inside.epochs.change]
+    return [*rounded(np.maximum(0.0, whole - inside.covered_m2), 3)]
+
+
+def of_class(measure: Callable[[Inside], list[Fact]], prefixes: list[str]) -> Callable[[Inside], list[Fact]]:
+    """A measure of those features only whose land class begins so; None where one of no class lies in the change."""
+
+    def measured(inside: Inside) -> list[Fact]:
+        known = inside.features.texts("land_class", inside.feature)
+        chosen = np.array(
+            [text is not None and text.startswith(tuple(prefixes)) for text in known], dtype=bool
+        )
+        spans = inside.epochs
+        some = replace(inside, epochs=replace(spans, span=spans.span[chosen], row=spans.row[chosen]))
+        values = measure(some)
+        for span in np.unique(spans.span[known == None]):  # noqa: E711
+            values[span] = None
+        return values
+
+    return measured
+
+
 def count(inside: Inside) -> list[Fact]:
     """How many features share more than a border with the change."""
     return [*np.diff(inside.borders).astype(float).tolist()]
@@ -126,6 +150,16 @@ def dominant(inside: Inside) -> list[Fact]:
 
 def _within(sorted_spans: NDArray[np.intp], span: int) -> range:
     return range(*np.searchsorted(sorted_spans, [span, span + 1]).tolist())
+
+
+def measure_of(name: str, layer: Layer) -> Callable[[Inside], list[Fact]]:
+    """The measure of this name that a layer may have."""
+    if name in MEASURES:
+        return MEASURES[name]
+    if name.startswith(DOMINANT):
+        return attribute(name.removeprefix(DOMINANT))
+    measure, _, group = name.partition("_of_")
+    return of_class(MEASURES[measure], layer.classes[group])
 
 
 def attribute(name: str) -> Callable[[Inside], list[Fact]]:
@@ -174,6 +208,6 @@ def _by_span(inside: Inside, span: NDArray[np.intp], texts: NDArray[np.object_])
 
 
 MEASURES: dict[str, Callable[[Inside], list[Fact]]] = {
-    "m2": m2, "share": share, "count": count, "dominant": dominant, "numbers": numbers,
+    "outside_m2": outside_m2, "m2": m2, "share": share, "count": count, "dominant": dominant, "numbers": numbers,
 }  # fmt: skip
 """Measures of what lies inside a change; `distance_m` and `nearest` look outside and are written apart."""

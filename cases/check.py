@@ -106,12 +106,11 @@ def _faults(
         asked, kind = ("a number", "a text") if _is_text(name) else ("a text", "a number")
         yield f"it is {kind}, and {asked} is asked of it; use {_USE[_is_text(name)]}"
         return
-    if not any(condition.holds(value) for value in values_of(name, [condition])):
-        low, high = span_of(name)
-        yield f"it lies between {low:g} and {high:g}, where the condition never holds; mend its bounds"
+    yield from _holds_now_and_then(name, condition)
     if name == "change_class":
-        for text in [*(condition.any_of or ()), *(condition.none_of or ())]:
-            if text not in CHANGE_CLASSES:
+        for text in condition.texts():
+            begins = text in (condition.starts_with or ())
+            if not any(known.startswith(text) if begins else known == text for known in CHANGE_CLASSES):
                 yield f"class {text!r} is unknown; use {', '.join(CHANGE_CLASSES)}"
     if catalogue is None or name in FACTS_OF_CHANGE:
         return
@@ -125,6 +124,16 @@ def _faults(
         for text in condition.texts():
             if not any(text.startswith(known) or known.startswith(text) for known in classes):
                 yield f"land class {text!r} is not in land_classes.toml; mend it"
+
+
+def _holds_now_and_then(name: str, condition: Condition) -> Iterator[str]:
+    """Whether a condition holds of no value that its fact can have, or of all."""
+    held = {condition.holds(value) for value in values_of(name, [condition])}
+    if held == {True} or held == {False}:
+        always = "always holds, so it asks nothing" if held == {True} else "never holds"
+        low, high = span_of(name)
+        where = f"it lies between {low:g} and {high:g}, where the condition"
+        yield f"{'whatever its text, the condition' if condition.of_text else where} {always}; mend its bounds or texts"
 
 
 _USE = {True: "any_of, none_of or starts_with", False: "min, max, above or below"}

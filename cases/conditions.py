@@ -2,6 +2,7 @@
 
 import math
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -26,16 +27,20 @@ NEED_A_PERSON = {Verdict.SUSPECTED_VIOLATION, Verdict.DOUBT}
 """Verdicts on which a case is opened."""
 
 
+Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number as one writes it: neither "2.0" nor true."""
+
+
 class Condition(Strict):
     """A question put to one fact: of a number its bounds, of a text what it is or begins with; all must hold.
 
     `min` and `max` are within, `above` and `below` are not. `source`: where the threshold stands.
     """
 
-    min: float | None = Field(default=None, allow_inf_nan=False)
-    max: float | None = Field(default=None, allow_inf_nan=False)
-    above: float | None = Field(default=None, allow_inf_nan=False)
-    below: float | None = Field(default=None, allow_inf_nan=False)
+    min: Bound | None = None
+    max: Bound | None = None
+    above: Bound | None = None
+    below: Bound | None = None
     any_of: list[str] | None = Field(default=None, min_length=1)
     none_of: list[str] | None = Field(default=None, min_length=1)
     starts_with: list[str] | None = Field(default=None, min_length=1)

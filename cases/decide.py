@@ -4,6 +4,7 @@ Works on answers only: a tuple with True, False or None for every condition of a
 hundred thousand changes and a few hundred different tuples, so each is thought through once.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -21,6 +22,7 @@ NATURAL = {
     "_m": (0.0, 1e9), "_count": (0.0, 1e9),
 }  # fmt: skip
 """What a fact can be, by the end of its name."""
+_OF_CLASS = re.compile(r"(_m2|_share)_of_[a-z0-9_]+$")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Outcome:
 
 def span_of(name: str) -> tuple[float, float]:
     """The least and the most that a fact can be."""
+    name = _OF_CLASS.sub(r"\1", name)
     return next((span for end, span in NATURAL.items() if name.endswith(end)), (-1e15, 1e15))
 
 

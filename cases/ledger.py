@@ -17,7 +17,7 @@ from cases import history, spotted
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import Workflow
-from database import bulk
+from database import bulk, seals
 from database.engine import alone
 from database.tables import (
     CaseRow,
@@ -154,17 +154,20 @@ def _ids(session: Session, entry: Entry, contents: Ids) -> Ids:
 
 
 def _scenes(session: Session, entry: Entry) -> None:
-    for scene in entry.scenes:
-        session.merge(SceneRow(**scene))
-    session.flush()
+    with seals.altering(session, SceneRow, [scene["id"] for scene in entry.scenes]):
+        for scene in entry.scenes:
+            session.merge(SceneRow(**scene))
     if entry.pair:
-        session.merge(PairRow(**entry.pair))
-        session.flush()
+        with seals.altering(session, PairRow, [entry.pair["id"]]):
+            session.merge(PairRow(**entry.pair))
 
 
 def _add_new(session: Session, row: type[RulebookRow | JudgingRow], rows: list[dict[str, Any]]) -> None:
     known = set(session.scalars(select(row.id).where(bulk.among(session, row.id, [r["id"] for r in rows]))))
-    bulk.add(session, row, [each for each in rows if each["id"] not in known])
+    new = [each for each in rows if each["id"] not in known]
+    bulk.add(session, row, new)
+    for each in new:
+        seals.added(session, row, [each], each["id"])
 
 
 def _changes(session: Session, entry: Entry, ids: Ids) -> int:
@@ -191,7 +194,9 @@ def _changes(session: Session, entry: Entry, ids: Ids) -> int:
         elif said != was._asdict():
             altered.append(said)
     bulk.add(session, ChangeRow, added)
-    bulk.alter(session, ChangeRow, "id", altered)
+    seals.added(session, ChangeRow, added)
+    with seals.altering(session, ChangeRow, [each["id"] for each in altered]):
+        bulk.alter(session, ChangeRow, "id", altered)
     return len(added)
 
 
@@ -243,6 +248,7 @@ def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: da
         if ids[change] not in known
     ]
     bulk.add(session, JudgementRow, added)
+    seals.added(session, JudgementRow, added, now)
     return len(added)
 
 
@@ -260,5 +266,6 @@ def _cases(session: Session, entry: Entry, ids: Ids, now: datetime) -> None:
             altered.append({"id": case.id, "judgement_id": ids[change]})
             told = f"judged again: {judgement.verdict} by rule {judgement.rule_id}"
             events.append(history.event(case.id, now, "judged", told, origin=case.status, to=case.status))
-    bulk.alter(session, CaseRow, "id", altered)
+    with seals.altering(session, CaseRow, [each["id"] for each in altered]):
+        bulk.alter(session, CaseRow, "id", altered)
     history.append(session, events)

@@ -13,8 +13,7 @@ from cases import history
 from cases.rules import Verdict
 from cases.store import CaseStore
 from cases.workflow import MACHINE, Workflow, as_read
-from database import bulk
-from database.engine import alone
+from database import bulk, seals
 from database.spot_tables import SightingRow, SpotRow
 from database.tables import CaseRow, ChangeRow, JudgementRow
 from detection.changes import ribbon_width_m
@@ -71,7 +70,6 @@ def report(store: CaseStore, said: Report, workflow: Workflow) -> Answer:
         said.note.strip(), said.photo.strip(),
     )  # fmt: skip
     with store.transaction(writes=True) as session:
-        alone(session)
         query = select(SightingRow, SpotRow.case_id).join(SpotRow, SpotRow.id == SightingRow.spot_id)
         was = session.execute(query.where(SightingRow.id == key)).first()
         if was is not None:
@@ -163,12 +161,13 @@ def _joined(
     past = kept.pasts(session, [spot], kept.seen_of(session, [spot]), policy)[spot]
     outcome, reason = decide_report(past, said.at, policy)
     why = f"{lies}; {reason}"
-    bulk.add(session, SightingRow, [_sighting(said, key, spot, None, past.version, outcome, why, now)])
+    seals.add(session, SightingRow, [_sighting(said, key, spot, None, past.version, outcome, why, now)])
     to = past.status
     if outcome == NEW_LOOK:
         to = workflow.start[Verdict.DOUBT]
         row = {"id": past.case_id, "status": to, "held": {}, "version": past.version + 1}
-        bulk.alter(session, CaseRow, "id", [row])
+        with seals.altering(session, CaseRow, [past.case_id]):
+            bulk.alter(session, CaseRow, "id", [row])
     told = f"{outcome}: report by {said.source}: {said.note.strip()}; {why}"
     history.append(session, [_event(said, key, past.case_id, outcome, told, past.status, to, now)])
     return Answer(spot_id=spot, case_id=past.case_id, outcome=outcome, why=why, is_new=True)
@@ -181,9 +180,11 @@ def _opened(
     spot, case = joining.spot_id_of(key), f"case-{key}"
     status = workflow.start[Verdict.DOUBT]
     judgement = short_hash("judgement", key)
-    bulk.add(session, ChangeRow, [_change(said, key, judgement, said.region or region, policy)])
-    bulk.add(session, JudgementRow, [_judgement(key, judgement, now)])
-    bulk.add(
+    seals.add(session, ChangeRow, [_change(said, key, judgement, said.region or region, policy)])
+    judged = [_judgement(key, judgement, now)]
+    bulk.add(session, JudgementRow, judged)
+    seals.added(session, JudgementRow, judged, now)
+    seals.add(
         session, CaseRow,
         [
             {
@@ -192,9 +193,9 @@ def _opened(
             }
         ],
     )  # fmt: skip
-    bulk.add(session, SpotRow, [{"id": spot, "change_id": key, "case_id": case, "opened": now}])
+    seals.add(session, SpotRow, [{"id": spot, "change_id": key, "case_id": case, "opened": now}])
     why = "no spot was known near it"
-    bulk.add(session, SightingRow, [_sighting(said, key, spot, key, 1, "opened", why, now)])
+    seals.add(session, SightingRow, [_sighting(said, key, spot, key, 1, "opened", why, now)])
     told = f"opened: report by {said.source}: {said.note.strip()}"
     history.append(session, [_event(said, key, case, "opened", told, "", status, now)])
     return Answer(spot_id=spot, case_id=case, outcome="opened", why=why, is_new=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from cadastre.facts import CHANGE_FACTS
-from cadastre.layers import DOMINANT, MEASURE_NAMES
+from cadastre.layers import DOMINANT, MEASURE_NAMES, OF_CLASS
 from cases.conditions import Condition, Verdict
 from cases.decide import Decisions
 from ground.errors import BadInput
@@ -23,11 +23,12 @@ def layer_of(fact: str) -> str | None:
     """The layer that a fact is measured against; None for a fact of the change, or where the name is no fact's."""
     if fact in FACTS_OF_CHANGE:
         return None
+    for measure in (DOMINANT, *OF_CLASS):
+        layer, found, of_what = fact.partition(f"_{measure}")
+        if layer and found and of_what:
+            return layer
     ends = [end for end in (f"_{measure}" for measure in MEASURE_NAMES) if fact.endswith(end)]
-    if ends:
-        return fact.removesuffix(ends[0]) or None
-    layer, dominant, attribute = fact.partition(f"_{DOMINANT}")
-    return layer if layer and dominant and attribute else None
+    return fact.removesuffix(max(ends, key=len)) or None if ends else None
 
 
 class Rule(Strict):
@@ -55,7 +56,7 @@ class Rule(Strict):
             if name not in FACTS_OF_CHANGE and layer_of(name) is None:
                 raise ValueError(
                     f"fact {name!r} is unknown; write {', '.join(FACTS_OF_CHANGE)} or <layer>_<measure> with "
-                    f"measure {', '.join(MEASURE_NAMES)}, {DOMINANT}<attribute>"
+                    f"measure {', '.join(MEASURE_NAMES)}, {DOMINANT}<attribute>, {' or '.join(OF_CLASS)}<group>"
                 )
         return when
 

@@ -13,7 +13,7 @@ from cadastre.facts import Facts
 from cases import history, watched
 from cases.rules import Judgement
 from cases.workflow import MACHINE, Workflow
-from database import bulk
+from database import bulk, seals
 from database.spot_tables import LookRow, SightingRow, SpotRow
 from database.tables import CaseRow
 from ground.crs import LONLAT, crs_of, to_crs
@@ -111,12 +111,13 @@ def settle(
     for change, place in places.items():
         book.put(change, place)
     looks = watch.looks(pasts, book.over, now)
-    bulk.add(session, CaseRow, book.cases)
-    bulk.add(session, SpotRow, book.spots)
-    bulk.add(session, SightingRow, book.sightings)
-    bulk.alter(session, CaseRow, "id", list(book.reopened.values()))
-    bulk.alter(session, CaseRow, "id", list(book.stands.values()))
-    bulk.add(session, LookRow, looks)
+    seals.add(session, CaseRow, book.cases)
+    seals.add(session, SpotRow, book.spots)
+    seals.add(session, SightingRow, book.sightings)
+    with seals.altering(session, CaseRow, [*book.reopened, *book.stands]):
+        bulk.alter(session, CaseRow, "id", list(book.reopened.values()))
+        bulk.alter(session, CaseRow, "id", list(book.stands.values()))
+    seals.add(session, LookRow, looks)
     history.append(session, book.events)
     return book.counts
 

@@ -1,6 +1,7 @@
 """The ledger of changes, judgements, cases and events, on SQLite or PostGIS."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -11,7 +12,8 @@ from sqlalchemy.orm import Session, lazyload
 from cases import history
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
-from database.engine import open_database, transaction
+from database import seals
+from database.engine import alone, open_database, transaction
 from database.geometry import Box as Box
 from database.geometry import meets
 from database.spot_tables import SightingRow, SpotRow
@@ -70,9 +72,13 @@ class CaseStore:
             )
         return CaseStore(self.engine, region)
 
-    def transaction(self, *, writes: bool = False) -> AbstractContextManager[Session]:
-        """All or nothing; faults of the database leave as one sentence."""
-        return transaction(self.engine, writes=writes, region=self.region)
+    @contextmanager
+    def transaction(self, *, writes: bool = False) -> Iterator[Session]:
+        """All or nothing; faults of the database leave as one sentence. One writes at a time: the chain has one end."""
+        with transaction(self.engine, writes=writes, region=self.region) as session:
+            if writes:
+                alone(session)
+            yield session
 
     def is_alive(self) -> bool:
         """Whether the database answers."""
@@ -142,13 +148,14 @@ class CaseStore:
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
             origin, version = row.status, row.version
-            moved = session.execute(
-                update(CaseRow)
-                .where(CaseRow.id == case_id, CaseRow.version == version)
-                .values(status=to, held=held, version=version + 1)
-            )
-            if moved.rowcount != 1:  # type: ignore[attr-defined]
-                raise IllegalMove(_overtaken(session, row, "just now"))
+            with seals.altering(session, CaseRow, [case_id]):
+                moved = session.execute(
+                    update(CaseRow)
+                    .where(CaseRow.id == case_id, CaseRow.version == version)
+                    .values(status=to, held=held, version=version + 1)
+                )
+                if moved.rowcount != 1:  # type: ignore[attr-defined]
+                    raise IllegalMove(_overtaken(session, row, "just now"))
             told = history.event(
                 case_id, at or datetime.now(UTC), "moved", given.get("reason", ""), actor=actor.strip(), role=role,
                 origin=origin, to=to, evidence=given,

@@ -18,6 +18,11 @@ MACHINE_ROLE = "machine"
 PENALTY = {"notice", "hearing", "decision", "served", "court", "executed"}
 SAID_BY_A_PERSON = PENALTY | {"violation"}
 """Where the machine may leave no case."""
+BEFORE = {
+    "notice": {"audited"}, "hearing": {"notice"}, "decision": {"notice", "hearing"}, "served": {"decision"},
+    "court": {"served"}, "executed": {"served", "court"},
+}  # fmt: skip
+"""What a case must have been right before; the database holds to it too (see the migrations)."""
 LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
 
@@ -75,6 +80,12 @@ class Workflow(Strict):
     def _check_lock(self, move: Move) -> None:
         if move.to == "violation" and "field_evidence" not in move.needs:
             raise ValueError("the move to 'violation' must need field_evidence: a clue is no proof")
+        skipping = set(move.origins) - BEFORE.get(move.to, set(move.origins))
+        if skipping:
+            raise ValueError(
+                f"the move to {move.to!r} may start at {', '.join(sorted(BEFORE[move.to]))} only, not at "
+                f"{sorted(skipping)[0]!r}: a penalty is reached from its legal audit"
+            )
         entered = move.to in {"notice", "decision"} or (
             move.to in PENALTY and not set(move.origins) <= PENALTY
         )
@@ -123,7 +134,7 @@ def check_move(
     if step is None:
         roles = ", ".join(dict.fromkeys(r for move in to_there for r in move.roles))
         raise IllegalMove(f"case {case_id}: role {role!r} may not move it from {status} to {to}; {roles} may")
-    lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not as_read(held.get(n, ""))]
+    lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not as_read(held.get(n) or "")]
     if lacking:
         raise IllegalMove(f"case {case_id} cannot go to {to} without {', '.join(lacking)}")
     if "two_officers" in step.needs:

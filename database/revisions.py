@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from database import scope
 from ground.errors import BadInput, one_line
@@ -62,6 +63,8 @@ def upgrade(engine: Engine, shown: str) -> tuple[str, str]:
         found = revision_of(connection, shown)
         if found != HEAD:
             _run(connection, found)
+            if found != NEW:
+                _seal(connection, found)
             log.info("%s: revision %s is now %s", shown, found or "none", HEAD)
         if engine.dialect.name == "postgresql":
             scope.prepare(connection)
@@ -76,6 +79,15 @@ def _run(connection: Connection, found: str) -> None:
     if found == FIRST and "alembic_version" not in inspect(connection).get_table_names():
         command.stamp(config, FIRST)
     command.upgrade(config, HEAD)
+
+
+def _seal(connection: Connection, found: str) -> None:
+    """What was written before its table came into the hash chain is sealed as it stands."""
+    from database.seals import seal_all
+
+    with Session(bind=connection) as session:
+        seal_all(session, found)
+        session.flush()
 
 
 def alembic_config(connection: Connection | None = None) -> Any:

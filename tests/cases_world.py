@@ -68,9 +68,13 @@ def layer_of(
     shapes: Sequence[shapely.Geometry],
     measures: Sequence[str] = ("m2", "share", "count", "dominant", "numbers", "distance_m"),
     covers: shapely.Geometry | None = None,
+    said: dict[str, Any] | None = None,
     **columns: Sequence[Any],
 ) -> LayerData:
-    """A layer in hand of shapes on the grid, in the CRS in which `changes` are measured; covers in local meters."""
+    """A layer in hand of shapes on the grid, in the CRS in which `changes` are measured; covers in local meters.
+
+    `said`: what layers.toml says of it besides.
+    """
     crs = measure_crs(changes)
     moved = list(to_crs(np.array([*shapes, None], dtype=object)[:-1], GRID, crs, "test"))
     given = {name: columns.get(name, [None] * len(shapes)) for name in OUR_COLUMNS}
@@ -80,7 +84,8 @@ def layer_of(
     }
     frame = gpd.GeoDataFrame(ours, geometry=moved, crs=crs)
     theirs = {name: name for name in columns}
-    layer = Layer(title="test", path="none", coverage="everywhere", measures=list(measures), columns=theirs)
+    given = {"title": "test", "path": "none", "coverage": "everywhere", "columns": theirs} | (said or {})
+    layer = Layer.model_validate(given | {"measures": list(measures)})
     known = None if covers is None else to_crs(np.array([covers]), GRID, crs, "test")[0]
     return LayerData(layer=layer, frame=frame, covers=known)
 

@@ -46,7 +46,7 @@ SHARE = 'permits_share = { min = 0.9, source = "s" }'
 ERRORS = {
     "a share over 1": (
         rule("A", "permits_share = { min = 1.2 }"),
-        "rule 'A': permits_share: it lies between 0 and 1, where the condition never holds; mend its bounds",
+        "rule 'A': permits_share: it lies between 0 and 1, where the condition never holds; mend its bounds or texts",
     ),
     "a share of less than nothing": (rule("A", "permits_share = { below = 0 }"), "where the condition never holds"),
     "contradictory bounds": (
@@ -89,6 +89,20 @@ ERRORS = {
     "two that together leave nothing": (
         rule("A", "permits_share = { min = 0.5 }") + rule("B", "permits_share = { below = 0.5 }", "other"),
         "rule 'LAST' can never decide: the rules tried before it, taken together, hold wherever it does",
+    ),
+    "a share in percent, so that it always holds": (
+        rule("A", 'permits_share = { below = 95 }, change_class = { any_of = ["linear"], source = "s" }'),
+        "permits_share: it lies between 0 and 1, where the condition always holds, so it asks nothing",
+    ),
+    "the beginning of no class": (
+        rule("A", 'change_class = { starts_with = ["vegetatoin"] }'),
+        "change_class: class 'vegetatoin' is unknown; use unclassified, linear,",
+    ),
+    "a number in quotes": (rule("A", 'permits_share = { min = "0.9" }'), "permits_share.min"),
+    "true for a number": (rule("A", "permits_share = { min = true }"), "permits_share.min"),
+    "texts that shut each other out": (
+        rule("A", 'permits_dominant = { any_of = ["01"], none_of = ["01"] }'),
+        "permits_dominant: whatever its text, the condition never holds",
     ),
     "a land class that nobody knows": (
         rule("A", 'permits_dominant = { starts_with = ["77"] }'),
@@ -150,7 +164,7 @@ def test_a_golden_situation_that_comes_out_otherwise_is_an_error(tmp_path: Path)
     )
     checked = found(tmp_path, rule("A", SHARE), golden=golden)
     assert checked.texts(errors=True) == [
-        f"{tmp_path / 'golden.toml'}: A permit for all: lawful by A, not other by LAST"
+        f"{tmp_path / 'golden.toml'}: A permit for all (2020-06-01): lawful by A, not other by LAST"
     ]
 
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydantic import ValidationError
 
 from cases.workflow import (
+    BEFORE,
     LOCK,
     MACHINE,
     PENALTY,
@@ -25,8 +26,7 @@ from ground.errors import BadInput, IllegalMove
 
 ROAD = load_workflow()
 RAW = tomllib.loads(WORKFLOW_TOML.read_text(encoding="utf-8"))
-ENDS = {"closed", "signed_off", "police", "discipline"}
-"""Where the file is closed, or another authority has it."""
+ENDS = {"closed", "signed_off", "police", "discipline"}  # the file is closed, or another authority has it
 EVERYTHING = dict.fromkeys(ROAD.evidence, "record 7") | {"two_officers": "Li Wei; Zhang Min"}
 START = st.sampled_from(sorted(ROAD.start.values()))
 
@@ -80,7 +80,7 @@ ALL_BUT = st.sets(st.sampled_from(sorted(LOCK)), max_size=2).map(sorted)
 
 @given(needs=ALL_BUT, to=st.sampled_from(["notice", "decision"]), origin=st.sampled_from(ROAD.statuses))
 def test_no_arrow_into_notice_or_decision_without_the_lock(needs: list[str], to: str, origin: str) -> None:
-    with pytest.raises(ValidationError, match=f"the move to '{to}' must need .*a clue is no proof"):
+    with pytest.raises(ValidationError, match=r"must need .*a clue is no proof|may start at "):
         Workflow.model_validate(with_move(**{"from": [origin], "to": to, "needs": needs}))
 
 
@@ -95,9 +95,10 @@ def test_no_arrow_into_the_penalty_from_outside_without_the_lock(
     needs: list[str], to: str, origins: list[str]
 ) -> None:
     arrow = {"from": origins, "to": to}
-    with pytest.raises(ValidationError, match="a clue is no proof"):
+    with pytest.raises(ValidationError, match=r"a clue is no proof|reached from its legal audit"):
         Workflow.model_validate(with_move(**arrow, needs=needs))
-    Workflow.model_validate(with_move(**arrow, needs=sorted(LOCK)))
+    if set(origins) <= BEFORE[to]:
+        Workflow.model_validate(with_move(**arrow, needs=sorted(LOCK)))
 
 
 @pytest.mark.parametrize("status", [*sorted(PENALTY), "violation"])

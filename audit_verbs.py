@@ -1,0 +1,79 @@
+"""The verbs of the hash chain: audit verify, sign, key."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import terminal
+from settings import load_settings
+
+audit_app = typer.Typer(no_args_is_help=True, help="The hash chain: verify, sign, key.")
+
+Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@audit_app.command("verify")
+def audit_verify(
+    db: Db = None,
+    heads: Annotated[
+        list[Path] | None,
+        typer.Option("--heads", help="Heads kept elsewhere, as `audit sign --out` wrote them."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Whether anything was altered, removed or put in: exit code 0 on a whole chain, 1 naming the first broken link."""
+    from database.audit import audit
+
+    told = audit(db or load_settings().db, heads or [])
+    if json:
+        terminal.print_json(asdict(told))
+    else:
+        for fault in told.faults[: terminal.MOST_LINES]:
+            terminal.say(f"{f'link {fault.place}' if fault.place else 'no link'}: {fault.text}")
+        more = len(told.faults) - terminal.MOST_LINES
+        if more > 0:
+            terminal.say(f"{more} more: --json.")
+        signed = f"{told.heads} signed heads, the last at {told.signed}" if told.heads else "no signed head"
+        terminal.say(f"{told.links} links, {told.rows} rows, {signed}: {len(told.faults) or 'no'} faults")
+    if told.faults:
+        raise typer.Exit(1)
+
+
+@audit_app.command("sign")
+def audit_sign(
+    key: Annotated[Path, typer.Option("--key", help="The private key, see `audit key`.")],
+    db: Db = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A file to which the head is added; keep it on another machine."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Sign the end of the chain, so that what is cut off later is missed."""
+    from database.audit import sign_head
+
+    head = sign_head(db or load_settings().db, key, out)
+    if json:
+        terminal.print_json(asdict(head) if head else None)
+    elif head is None:
+        terminal.say("Nothing was written since the last head; nothing to sign.")
+    else:
+        terminal.say(f"Link {head.place} signed: {head.digest} by key {head.key}")
+
+
+@audit_app.command("key")
+def audit_key(
+    to: Annotated[Path, typer.Option("--to", help="File of the new private key.")],
+    json: Json = False,
+) -> None:
+    """Make a key to sign heads with; keep it where the database's administrators cannot read it."""
+    from database.heads import new_key
+
+    public = new_key(to)
+    if json:
+        terminal.print_json({"private": str(to), "public": public})
+    else:
+        terminal.say(f"Private key in {to}; public key {public}")

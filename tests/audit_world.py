@@ -1,0 +1,149 @@
+"""A small county with everything that is sealed, and somebody who plants alterations in it with all locks taken off."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import shapely
+from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from cases.store import CaseFilter, CaseStore
+from database.seals import SEALED
+from database.tables import Base
+from tests.cases_world import ROAD, new_store, put, row_of_changes
+from tests.registry_world import brought, half, layer, written
+from tests.test_ledger import PAIR, SCENES
+
+Planted = tuple[str, Callable[[Connection], None]]
+WATCHED = [*SEALED, "seal", "head"]
+
+
+def county(folder: Path) -> CaseStore:
+    """Two runs, one judged anew, a layer, cases moved by people."""
+    store = new_store(folder)
+    written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
+    brought(store, folder, layer("a.gpkg"), "2021-09-10")
+    put(store, row_of_changes(5), scenes=SCENES, pair=PAIR)
+    put(store, row_of_changes(4, first=10))
+    put(store, row_of_changes(5, change_class="linear"), scenes=SCENES, pair=PAIR)
+    for case in store.cases(CaseFilter()).items[:3]:
+        store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
+        store.move(
+            case.id,
+            "proven",
+            ROAD,
+            actor="李伟",
+            role="county",
+            evidence={"photo": "p.jpg", "field_evidence": "f"},
+        )
+    return store
+
+
+def unlock(connection: Connection) -> None:
+    """Takes every trigger and reference off, as one can who owns the database."""
+    if connection.dialect.name == "postgresql":
+        owned = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'f'"
+        for table, name in connection.execute(text(owned)).all():
+            connection.execute(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'))
+        for table in WATCHED:
+            connection.execute(text(f'ALTER TABLE "{table}" DISABLE TRIGGER USER'))
+        return
+    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+    for name in names:
+        connection.execute(text(f'DROP TRIGGER "{name}"'))
+
+
+def planted(connection: Connection, dice: random.Random) -> str:
+    """One alteration at random; says what it was."""
+    table = Base.metadata.tables[dice.choice([name for name in WATCHED if _count(connection, name)])]
+    how = dice.choice([_altered, _altered, _altered, _removed, _put_in, _swapped])
+    try:
+        with connection.begin_nested():
+            return how(connection, table, dice)
+    except IntegrityError:  # A row that no database takes twice.
+        return _removed(connection, table, dice)
+
+
+def _count(connection: Connection, name: str) -> int:
+    return int(connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one())
+
+
+def _row(connection: Connection, table: Table, dice: random.Random) -> dict[str, Any]:
+    rows = connection.execute(table.select().order_by(*table.primary_key.columns)).mappings().all()
+    return dict(dice.choice(rows))
+
+
+def _this(table: Table, row: dict[str, Any]) -> Any:
+    (key,) = table.primary_key.columns
+    return key == row[key.name]
+
+
+def _altered(connection: Connection, table: Table, dice: random.Random) -> str:
+    row = _row(connection, table, dice)
+    column = dice.choice([c for c in table.columns if not c.primary_key])
+    value = _other(row[column.name], type(column.type).__name__)
+    connection.execute(table.update().where(_this(table, row)).values({column.name: value}))
+    return f"{table.name}.{column.name}: {str(row[column.name])[:40]!r} became {str(value)[:40]!r}"
+
+
+def _other(value: Any, kind: str) -> Any:
+    if value is None:
+        moment = datetime(2020, 1, 1, tzinfo=UTC)
+        return {
+            "Float": 1.5, "Double": 1.5, "Serial": 7, "BigInteger": 7, "LargeBinary": b"x", "JSON": {"x": 1},
+            "Date": moment.date(), "LonLat": shapely.Point(1, 2), "Utc": moment,
+        }.get(kind, "x")  # fmt: skip
+    if isinstance(value, str):
+        return (
+            value + "x" if len(value) not in (16, 64, 128) else ("0" if value[0] != "0" else "1") + value[1:]
+        )
+    if isinstance(value, dict):
+        return json.loads(json.dumps(value)) | {"x": 1}
+    if isinstance(value, list):
+        return [*value, 1]
+    if isinstance(value, bytes):
+        return value + b"x"
+    if isinstance(value, shapely.Geometry):
+        return shapely.transform(value, lambda xy: xy + 1e-9)
+    if isinstance(value, int | float):
+        return value + 1
+    return value.replace(year=value.year + 1)
+
+
+def _removed(connection: Connection, table: Table, dice: random.Random) -> str:
+    row = _row(connection, table, dice)
+    connection.execute(table.delete().where(_this(table, row)))
+    return f"{table.name}: a row was removed"
+
+
+def _put_in(connection: Connection, table: Table, dice: random.Random) -> str:
+    row = _row(connection, table, dice)
+    for column in table.columns:
+        if column.primary_key or column.unique or column.name in ("id", "digest", "previous"):
+            kept = row[column.name]
+            row[column.name] = kept + 1000 if isinstance(kept, int) else str(kept)[::-1] + "z"
+    widths = {c.name: c.type.length for c in table.columns if getattr(c.type, "length", None)}
+    row = {name: value[-widths[name] :] if name in widths and value else value for name, value in row.items()}
+    connection.execute(table.insert().values(row))
+    return f"{table.name}: a row was put in"
+
+
+def _swapped(connection: Connection, table: Table, dice: random.Random) -> str:
+    (key,) = table.primary_key.columns
+    rows = connection.execute(table.select().order_by(key)).mappings().all()
+    if len(rows) < 2:
+        return _removed(connection, table, dice)
+    one, other = dice.sample(rows, 2)
+    away = 10**6 if isinstance(one[key.name], int) else "away"
+    for was, now in ((one[key.name], away), (other[key.name], one[key.name]), (away, other[key.name])):
+        connection.execute(table.update().where(key == was).values({key.name: now}))
+    return f"{table.name}: two rows changed places"
+
+
+def tables_of(connection: Connection) -> set[str]:
+    """Every table there is."""
+    return set(inspect(connection).get_table_names())
