@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from database import cadastre_tables, spot_tables  # noqa: F401  (their tables, too)
+from database import cadastre_tables, seal_tables, spot_tables  # noqa: F401  (their tables, too)
 from database.tables import Base
 from ground.errors import BadInput
 
@@ -12,7 +12,7 @@ ROLE = "tiankan_scoped"
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
-    "INSERT ON event",
+    "INSERT ON event, seal",
     "INSERT ON change, judgement, enforcement_case, spot, sighting",
     "USAGE ON SEQUENCE event_serial_seq",
     "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, spot_serial_seq, sighting_serial_seq",

@@ -16,6 +16,7 @@ from database.seals import SEALED
 from database.tables import Base
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.registry_world import brought, half, layer, written
+from tests.spots_world import bring
 from tests.test_ledger import PAIR, SCENES
 
 Planted = tuple[str, Callable[[Connection], None]]
@@ -23,7 +24,7 @@ WATCHED = [*SEALED, "seal", "head"]
 
 
 def county(folder: Path) -> CaseStore:
-    """Two runs, one judged anew, a layer, cases moved by people."""
+    """Two runs, one judged anew, a layer, cases moved by people, a later map over one that was judged."""
     store = new_store(folder)
     written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
     brought(store, folder, layer("a.gpkg"), "2021-09-10")
@@ -40,6 +41,8 @@ def county(folder: Path) -> CaseStore:
             role="county",
             evidence={"photo": "p.jpg", "field_evidence": "f"},
         )
+    bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
+    put(store, row_of_changes(4, first=10, pair_id="later"))
     return store
 
 
