@@ -31,6 +31,8 @@ def county(folder: Path) -> CaseStore:
     put(store, row_of_changes(5), scenes=SCENES, pair=PAIR)
     put(store, row_of_changes(4, first=10))
     put(store, row_of_changes(5, change_class="linear"), scenes=SCENES, pair=PAIR)
+    bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
+    put(store, row_of_changes(4, first=10, pair_id="later"))
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
         store.move(
@@ -41,8 +43,6 @@ def county(folder: Path) -> CaseStore:
             role="county",
             evidence={"photo": "p.jpg", "field_evidence": "f"},
         )
-    bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
-    put(store, row_of_changes(4, first=10, pair_id="later"))
     return store
 
 
