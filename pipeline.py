@@ -14,7 +14,7 @@ from cadastre.facts import Facts, FactTable, measure_crs
 from cadastre.layers import load_catalogue
 from cases import judging, ledger
 from cases.known import Known, from_files, from_registry
-from cases.measuring import groups_beside, land_of, measured
+from cases.measuring import groups_of, land_of, measured
 from cases.provenance import RUN_JSON, pair_rows
 from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
@@ -94,11 +94,11 @@ def judge_changes(
         placed = judging.in_degrees(frame)
         crs = measure_crs(placed)
         books, workflow = load_rulebooks(rules), load_workflow()
-        known = from_files(layers, crs) if layers else _registered(db, moment, crs, placed)
+        known = from_files(layers, crs, moment) if layers else _registered(db, moment, crs, placed)
     with clock.step("facts"):
         facts, land = (
             measured(placed, known, books, crs, advance),
-            land_of(placed, known, crs, groups_beside(rules)),
+            land_of(placed, known, crs, groups_of(rules, books)),
         )
     with clock.step("judge"):
         said = judging.judged(placed, facts, known, books, crs=crs, as_of=moment, versions=versions())

@@ -24,7 +24,9 @@ def replay(
     from cases.replay import replay as again
     from cases.store import open_store
 
-    found = again(open_store(db or load_settings().db, create=False), end_of(as_of, "--as-of"))
+    settings = load_settings()
+    store = open_store(db or settings.db, create=False, region=settings.region)
+    found = again(store, end_of(as_of, "--as-of"))
     if out:
         with written_beside(out) as beside:
             beside.write_text(verdicts.text(found.lines), encoding="utf-8")

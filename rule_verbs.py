@@ -12,6 +12,7 @@ from settings import load_settings
 
 if TYPE_CHECKING:
     from cases.explain import Step
+    from cases.store import CaseStore
 
 rules_app = typer.Typer(no_args_is_help=True, help="Rules: check, explain, whatif.")
 
@@ -73,10 +74,8 @@ def rules_explain(
     """Why a change got its verdict: every rule, what it asked, what it got, and what would settle a doubt."""
     from cases.explain import explain
     from cases.rules import load_rulebooks
-    from cases.store import open_store
 
-    store = open_store(db or load_settings().db, create=False)
-    told = explain(store, change, load_rulebooks(rulebooks_of(rules)))
+    told = explain(_store(db), change, load_rulebooks(rulebooks_of(rules)))
     if json:
         terminal.print_json(asdict(told))
         return
@@ -100,6 +99,14 @@ def rules_explain(
         terminal.say(f"Note: this book alone says {told.says_now} of the same facts.")
 
 
+def _store(db: str | None) -> "CaseStore":
+    """What this installation's region (TIANKAN_REGION) sees."""
+    from cases.store import open_store
+
+    settings = load_settings()
+    return open_store(db or settings.db, create=False, region=settings.region)
+
+
 def _walked(steps: "list[Step]") -> list[dict[str, str]]:
     return [
         {
@@ -120,11 +127,9 @@ def rules_whatif(
 ) -> None:
     """Which changes would get another verdict under RULEBOOK, and how many 亩; nothing is written."""
     from cases.rules import load_rulebooks
-    from cases.store import open_store
     from cases.whatif import what_if
 
-    books = load_rulebooks(rulebooks_of(rulebook))
-    told = what_if(open_store(db or load_settings().db, create=False), books)
+    told = what_if(_store(db), load_rulebooks(rulebooks_of(rulebook)))
     if json:
         terminal.print_json(asdict(told))
         return

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     db: str = "sqlite:///data/cases.db"
     """The database that verbs use when no --db is given."""
     region: str = ""
-    """The administrative region outside of which `cases` and `serve` see nothing: the beginning of its code."""
+    """The administrative region outside of which `cases`, `rules` and `serve` see nothing: its code's beginning."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
 

@@ -99,7 +99,7 @@ def check_splits(made: World, found: list[LandLedger], seed: int) -> tuple[int, 
         children = split(found[i], [next(measured) for _ in parts], GROUPS)
         again = merge(children)
         whole = (found[i].units, found[i].groups, found[i].mu_hundredths)
-        nested = all(child.basic <= child.groups["cultivated"] for child in children)
+        nested = all((child.basic or 0) <= child.groups["cultivated"] for child in children)
         each = all(sum(child.units.values()) == sum(child.groups.values()) for child in children)
         if (again.units, again.groups, again.mu_hundredths) != whole or not nested or not each:
             wrong.append(f"world {seed}, case {i}: its parts do not add up to it")

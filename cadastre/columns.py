@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
+from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
+
+from ground.errors import BadInput, one_line
 
 _DAY = re.compile(
     r"(?P<y>\d{4})(?:(?P<m>\d\d)(?P<d>\d\d)|[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?)(?:0{6}|[T ]\d.*)?"
@@ -47,3 +51,27 @@ def _day(value: object) -> pd.Timestamp:
         return pd.Timestamp(date(year, month, day).isoformat())
     except ValueError as error:
         raise ValueError(f"{value!r}") from error
+
+
+def column_of(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd.Series:
+    """One of a file's columns as texts or days.
+
+    Raises:
+        BadInput: it has none of this name, or what is no date.
+    """
+    if theirs not in raw.columns:
+        if raw.empty and len(raw.columns) == 1:  # GeoJSON without features names no columns
+            return pd.Series([], dtype=object)
+        have = ", ".join(c for c in raw.columns if c != raw.geometry.name)
+        raise BadInput(
+            f"{path}: has no column {theirs!r} (it has {have or 'none'}); mend `columns` in layers.toml"
+        )
+    if not is_date:
+        return texts(raw[theirs])
+    try:
+        return days(raw[theirs])
+    except ValueError as error:
+        raise BadInput(
+            f"{path}: column {theirs!r} holds {one_line(error, 100)}, which is no date; "
+            "write 2020-08-04 or 20200804"
+        ) from error

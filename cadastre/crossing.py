@@ -39,7 +39,8 @@ class Features:
     frame: pd.DataFrame
     begins: NDArray[np.datetime64]
     ends: NDArray[np.datetime64]
-    has_dates: bool
+    dated: NDArray[np.bool_]
+    """It holds from some day on, or up to some day."""
     undated: NDArray[np.bool_]
     has_classes: bool
     happened: bool
@@ -67,7 +68,7 @@ def features_of(data: LayerData) -> Features:
         frame=frame,
         begins=begins.fillna(FIRST_DAY).to_numpy().astype("datetime64[D]"),
         ends=ends.fillna(LAST_DAY).to_numpy().astype("datetime64[D]"),
-        has_dates=bool((begins.notna() | ends.notna()).any()),
+        dated=(begins.notna() | ends.notna()).to_numpy(),
         # An empty end means until further notice; an empty beginning says nothing of when.
         undated=begins.isna().to_numpy() & (happened or "valid_from" in columns),
         has_classes="land_class" in columns or bool(frame["land_class"].notna().any()),

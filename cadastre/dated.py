@@ -63,17 +63,15 @@ def epochs(pieces: Pieces, features: Features, days: Days) -> Epochs:
     count = len(days.first)
     why = np.full(count, None, dtype=object)
     every, rows = np.arange(count), np.arange(len(pieces.change))
-    undated = features.undated[pieces.feature]
-    if not features.has_dates and not undated.any():
+    # What lies elsewhere says nothing of a change: only its own pieces make its scenes' dates matter.
+    undated, dated = features.undated[pieces.feature], features.dated[pieces.feature]
+    if not dated.any() and not undated.any():
         return Epochs(every, pieces.change, rows, why)
     begins, ends = features.begins[pieces.feature], features.ends[pieces.feature]
     first, last = days.first[pieces.change], days.last[pieces.change]
-    if features.has_dates:
-        why[~days.known] = NO_SCENE_DATES
+    why[pieces.change[dated & ~days.known[pieces.change]]] = NO_SCENE_DATES
     why[pieces.change[undated & ~(ends < first)]] = SINCE_WHEN
-    always = (begins <= first) & (ends >= last)
-    if not features.has_dates:
-        always |= True
+    always = ~dated | ((begins <= first) & (ends >= last))
     if features.happened:
         always |= (begins <= last) & (ends >= first)
     some = (begins <= last) & (ends >= first) & ~always
@@ -107,7 +105,9 @@ def turns(
 
 def silent(name: str, data: LayerData, shapes: Shapes, days: Days) -> Reasons:
     """Where the layer says nothing of a change on some day, and why."""
-    why = np.full(len(shapes), None, dtype=object)
+    why = np.full(len(shapes), f"layer {name} {data.silence}" if data.silence else None, dtype=object)
+    if data.silence:
+        return why
     if not data.states:
         if data.covers is not None:
             why[~_within(shapes, data.covers)] = f"layer {name} does not cover the whole change"

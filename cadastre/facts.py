@@ -34,6 +34,8 @@ CHANGE_FACTS = {
 """Facts of the change itself, and the column that it brings along for it; widths along its center line have none."""
 CENTER_WIDTH, WIDEST = "change_centre_width_m", "change_centre_width_max_m"
 CHANGE_DIGITS = {"area_m2": 3, "width_m": 3, "probability": 6, "ndvi_change": 6}
+NOT_BROUGHT = {fact: f"the change has no {column}" for fact, column in CHANGE_FACTS.items() if column}
+"""Why a fact of the change itself is unknown."""
 OUTSIDE = ("distance_m", "nearest")
 """Measures that look beyond the change."""
 
@@ -108,7 +110,7 @@ def measure(
     shapes = to_crs(changes.geometry.to_numpy(), crs_of(changes.crs, "changes"), crs, "changes")
     days = days_of(changes)
     columns = {
-        fact: _of_change(changes[column], column)
+        fact: _of_change(changes[column], column, NOT_BROUGHT[fact])
         for fact, column in CHANGE_FACTS.items()
         if column and (wanted is None or fact in wanted)
     }
@@ -132,14 +134,14 @@ def _unknown(count: int, reason: str) -> Column:
     return Column([None] * count, np.full(count, reason, dtype=object))
 
 
-def _of_change(column: pd.Series, name: str) -> Column:
+def _of_change(column: pd.Series, name: str, reason: str) -> Column:
     missing = column.isna().to_numpy()
     if name in CHANGE_DIGITS:
         values: list[Fact] = [*rounded(column.to_numpy(dtype=float), CHANGE_DIGITS[name])]
     else:
         values = [*column.tolist()]
     why = np.full(len(column), None, dtype=object)
-    why[missing] = f"the change has no {name}"
+    why[missing] = reason
     return Column([None if gone else value for value, gone in zip(values, missing, strict=True)], why)
 
 

@@ -1,11 +1,11 @@
 """The area ledger: how much of a change lies on which land; what it adds up to is the change, to the last unit.
 
 Amounts are whole numbers: 0.0001 m² and 0.01 亩, so sums are exact. What no feature with a class covers is
-`unclassified`. Where features overlap, the first by number counts.
+`unclassified`. Where features overlap, the first by number counts. What a layer does not say is None, not nought.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -26,6 +26,8 @@ PER_M2 = 10_000
 """Units in a square metre."""
 MU_M2 = 2000 / 3
 """1 亩."""
+LAND, BASIC, REDLINE = "land_use", "basic_farmland", "redline"
+"""Names of the layers that the area ledger is made of."""
 
 
 def load_groups(path: Path) -> dict[str, list[str]]:
@@ -43,14 +45,16 @@ def load_groups(path: Path) -> dict[str, list[str]]:
 class LandLedger:
     """One change: `units` of 0.0001 m² by class, `mu_hundredths` of 亩 by group; both add up to the whole.
 
-    `basic` (basic farmland) is a part of the cultivated units, `redline` lies over all of them.
+    `basic` (basic farmland) is a part of the cultivated units where these are known, `redline` lies over all of them;
+    None where their layer does not say. `why` has the reasons by layer, of the land itself too.
     """
 
     units: dict[str, int]
     groups: dict[str, int]
     mu_hundredths: dict[str, int]
-    basic: int = 0
-    redline: int = 0
+    basic: int | None = None
+    redline: int | None = None
+    why: dict[str, str] = field(default_factory=dict)
 
     @property
     def area_m2(self) -> float:
@@ -78,14 +82,14 @@ class LandLedger:
         return {name: amount / 100 for name, amount in self.mu_hundredths.items()}
 
     @property
-    def basic_m2(self) -> float:
-        """Basic farmland; never more than is cultivated."""
-        return self.basic / PER_M2
+    def basic_m2(self) -> float | None:
+        """Basic farmland; never more than is cultivated, where that is known."""
+        return None if self.basic is None else self.basic / PER_M2
 
     @property
-    def redline_m2(self) -> float:
+    def redline_m2(self) -> float | None:
         """Inside the ecological redline."""
-        return self.redline / PER_M2
+        return None if self.redline is None else self.redline / PER_M2
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:
@@ -144,40 +148,68 @@ def ledgers_of(
     redline: LayerData | None = None,
 ) -> list[LandLedger]:
     """Ledgers of valid polygons in metres of the layers' CRS."""
-    land = Crossed(shapes, days, data)
-    over = [None if one is None else Crossed(shapes, days, one) for one in (basic, redline)]
+    land = Crossed(shapes, days, data, LAND)
+    farms = None if basic is None else Crossed(shapes, days, basic, BASIC)
+    red = None if redline is None else Crossed(shapes, days, redline, REDLINE)
     areas, group = shapely.area(shapes).tolist(), grouping(groups)
     ledgers = [ledger_of(land.by_class(i), area, groups, group) for i, area in enumerate(areas)]
     wholes = [round(area * PER_M2) for area in areas]
-    inside = [
-        [
-            0 if one is None else min(whole, round(one.covered_m2(i) * PER_M2))
-            for i, whole in enumerate(wholes)
-        ]
-        for one in over
-    ]
-    tilled = [ledger.groups.get(CULTIVATED, 0) for ledger in ledgers]
-    if over[0] is not None:
-        # Where either is all of the change or none of it, what they share is known.
-        mixed = [i for i, n in enumerate(inside[0]) if n and tilled[i] and max(n, tilled[i]) < wholes[i]]
-        for i, shared in zip(mixed, over[0].shared_m2(mixed, land, group), strict=True):
-            inside[0][i] = round(shared * PER_M2)
+    farmed, inside = _inside(farms, wholes), _inside(red, wholes)
+    if farms is not None and CULTIVATED in groups:
+        _till(farmed, farms, land, ledgers, group)
+    found = []
+    for i, ledger in enumerate(ledgers):
+        reasons = {LAND: land.why[i]}
+        for name, over in ((BASIC, farms), (REDLINE, red)):
+            reasons[name] = f"layer {name} is not in hand" if over is None else over.why[i]
+        why = {name: reason for name, reason in reasons.items() if reason}
+        found.append(replace(ledger, basic=farmed[i], redline=inside[i], why=why))
+    return found
+
+
+def _inside(over: Crossed | None, wholes: list[int]) -> list[int | None]:
+    """What a layer covers of each change, in units; None where nobody knows."""
+    if over is None:
+        return [None] * len(wholes)
     return [
-        LandLedger(ledger.units, ledger.groups, ledger.mu_hundredths, min(some, most), red)
-        for ledger, some, most, red in zip(ledgers, inside[0], tilled, inside[1], strict=True)
+        None if over.why[i] else min(whole, round(over.covered_m2(i) * PER_M2))
+        for i, whole in enumerate(wholes)
     ]
+
+
+def _till(
+    farmed: list[int | None],
+    farms: Crossed,
+    land: Crossed,
+    ledgers: list[LandLedger],
+    group: Callable[[str], str],
+) -> None:
+    """Leaves of basic farmland what is cultivated, where it is known what is."""
+    sure = [(i, n) for i, n in enumerate(farmed) if n is not None and not land.why[i]]
+    tilled = [ledger.groups[CULTIVATED] for ledger in ledgers]
+    # Where either is all of the change or none of it, what they share is known.
+    mixed = [i for i, n in sure if n and tilled[i] and max(n, tilled[i]) < sum(ledgers[i].units.values())]
+    shared = dict(zip(mixed, farms.shared_m2(mixed, land, group), strict=True))
+    for i, n in sure:
+        farmed[i] = min(round(shared[i] * PER_M2) if i in shared else n, tilled[i])
 
 
 def merge(ledgers: Sequence[LandLedger]) -> LandLedger:
     """The ledger of changes that were joined and do not overlap: the sum of theirs, to the last unit."""
-    units, groups, hundredths = dict[str, int](), dict[str, int](), dict[str, int]()
+    units, groups, hundredths, why = dict[str, int](), dict[str, int](), dict[str, int](), dict[str, str]()
     for one in ledgers:
+        why |= one.why
         for total, part in ((units, one.units), (groups, one.groups), (hundredths, one.mu_hundredths)):
             for name, amount in part.items():
                 total[name] = total.get(name, 0) + amount
-    return LandLedger(
-        units, groups, hundredths, sum(one.basic for one in ledgers), sum(one.redline for one in ledgers)
-    )
+    basic, redline = _sum([one.basic for one in ledgers]), _sum([one.redline for one in ledgers])
+    return LandLedger(units, groups, hundredths, basic, redline, why)
+
+
+def _sum(amounts: list[int | None]) -> int | None:
+    """None where one is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
 
 
 def split(parent: LandLedger, parts: Sequence[LandLedger], groups: Groups) -> list[LandLedger]:
@@ -210,15 +242,23 @@ def split(parent: LandLedger, parts: Sequence[LandLedger], groups: Groups) -> li
         name: shared(total, [one.get(name, 0) for one in sums])
         for name, total in parent.mu_hundredths.items()
     }
-    basic = shared(parent.basic, [part.basic for part in parts])
-    redline = shared(parent.redline, [part.redline for part in parts])
+
+    def known(total: int | None, amounts: list[int | None]) -> list[int | None]:
+        return [None] * len(parts) if total is None else [*shared(total, [one or 0 for one in amounts])]
+
+    basic = known(parent.basic, [part.basic for part in parts])
+    redline = known(parent.redline, [part.redline for part in parts])
+    most = [one.get(CULTIVATED, 0) for one in sums]
+    if (parent.basic or 0) <= parent.groups.get(CULTIVATED, 0):
+        basic = [None if one is None else min(one, limit) for one, limit in zip(basic, most, strict=True)]
     return [
         LandLedger(
             {name: amounts[i] for name, amounts in classes.items() if amounts[i]},
             sums[i],
             {name: amounts[i] for name, amounts in mu.items()},
-            min(basic[i], sums[i].get(CULTIVATED, 0)),
+            basic[i],
             redline[i],
+            parent.why,
         )
         for i in range(len(parts))
     ]

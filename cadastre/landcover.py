@@ -7,6 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cadastre.crossing import Features, Pieces, cross, features_of
+from cadastre.dated import NO_SCENE_DATES, SINCE_WHEN, Days, silent
 from cadastre.layers import LayerData
 from cadastre.overlay import Shapes, difference, intersection, union
 
@@ -35,15 +36,24 @@ def grouping(groups: Groups) -> Callable[[str], str]:
 class Crossed:
     """A layer's features inside changes, those in force on a day each, in the order in which they count."""
 
-    def __init__(self, shapes: Shapes, days: NDArray[np.datetime64], data: LayerData) -> None:
+    def __init__(self, shapes: Shapes, days: NDArray[np.datetime64], data: LayerData, name: str) -> None:
         self.shapes = shapes
         self.features: Features = features_of(data)
         self.pieces: Pieces = cross(shapes, self.features, least_m2=0.0)
         day, feature = days[self.pieces.change], self.pieces.feature
         begins, ends = self.features.begins[feature], self.features.ends[feature]
-        valid = ((begins <= day) & (ends >= day)) | (not self.features.has_dates)
+        valid = ((begins <= day) & (ends >= day)) | ~self.features.dated[feature]
         self.rows = np.flatnonzero(valid & (self.pieces.area_m2 > 0))
         self.borders = np.searchsorted(self.pieces.change[self.rows], np.arange(len(shapes) + 1))
+        self.why = silent(name, data, shapes, Days(days, days))
+        """Of each change, why what lies in it on its day is not known; None where it is."""
+        timeless = self.features.undated[feature] & ~(ends < day)
+        for rows, reason in (
+            (self.features.dated[feature] & np.isnat(day), NO_SCENE_DATES),
+            (timeless, SINCE_WHEN),
+        ):
+            lost = np.unique(self.pieces.change[rows])
+            self.why[lost[self.why[lost] == None]] = f"layer {name}: {reason}"  # noqa: E711
         classes = self.features.texts("land_class", feature)
         self.classes = [one or UNCLASSIFIED for one in classes]
         self.numbers = self.features.texts("number", feature)

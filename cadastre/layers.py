@@ -14,7 +14,7 @@ import shapely
 from pydantic import Field, ValidationInfo, field_validator
 from pyproj import CRS
 
-from cadastre.columns import days, texts
+from cadastre.columns import column_of
 from cadastre.encoding import RAW, dbf_encoding, in_letters
 from ground.crs import crs_of, to_crs
 from ground.errors import BadInput, one_line
@@ -51,6 +51,8 @@ class Layer(Strict):
     """Features that were in force on every day between the scenes, or that happened on one of these days."""
     measures: list[str]
     kind: Literal["register", "map"] = "register"
+    state_of: date | None = None
+    """The day whose state a map shows."""
     axes: Literal["xy", "yx"] = "xy"
     """The order of a file's coordinates; ours is always x, y: easting or longitude first."""
     crs: str | None = None
@@ -118,15 +120,28 @@ class LayerData(Strict):
     covers: shapely.Geometry | None
     repaired: int = 0
     states: tuple[State, ...] = ()
+    silence: str = ""
+    """Why it says nothing of any change."""
 
 
 def load_catalogue(path: Path) -> Catalogue:
     """The layers of a layers.toml.
 
     Raises:
-        BadInput: a typo, with file and key.
+        BadInput: a typo, with file and key; a map whose features have days of their own, a register of one day.
     """
     catalogue: Catalogue = parse(dict[LayerName, Layer], load_toml(path), path)
+    for name, layer in catalogue.items():
+        of_features = sorted({"valid_from", "valid_to"} & set(layer.columns))
+        if layer.kind == "map" and of_features:
+            raise BadInput(
+                f"{path}: {name}.columns: {of_features[0]}: a map shows the state of one day, its features have none; "
+                'leave it away, or make the layer a register (kind = "register")'
+            )
+        if layer.kind == "register" and layer.state_of:
+            raise BadInput(
+                f'{path}: {name}.state_of: a register has no such day; leave it away, or say kind = "map"'
+            )
     return catalogue
 
 
@@ -220,9 +235,9 @@ def in_order(shapes: Any, layer: Layer) -> np.ndarray:
 
 def columns_of(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> dict[str, pd.Series]:
     """Our columns and the layer's attributes, out of theirs."""
-    columns = {ours: _column(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
+    columns = {ours: column_of(raw, theirs, path, ours in DATES) for ours, theirs in layer.columns.items()}
     columns |= {
-        f"{ATTRIBUTE}{ours}": _column(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
+        f"{ATTRIBUTE}{ours}": column_of(raw, theirs, path, False) for ours, theirs in layer.attributes.items()
     }
     for name in OUR_COLUMNS:
         columns.setdefault(name, pd.Series([None] * len(raw), dtype=object))
@@ -247,25 +262,6 @@ def _checked(raw: gpd.GeoDataFrame, layer: Layer, path: Path) -> tuple[np.ndarra
     mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
     shapes[bad] = mended
     return shapes, int(bad.sum())
-
-
-def _column(raw: gpd.GeoDataFrame, theirs: str, path: Path, is_date: bool) -> pd.Series:
-    if theirs not in raw.columns:
-        if raw.empty and len(raw.columns) == 1:  # GeoJSON without features names no columns
-            return pd.Series([], dtype=object)
-        have = ", ".join(c for c in raw.columns if c != raw.geometry.name)
-        raise BadInput(
-            f"{path}: has no column {theirs!r} (it has {have or 'none'}); mend `columns` in layers.toml"
-        )
-    if not is_date:
-        return texts(raw[theirs])
-    try:
-        return days(raw[theirs])
-    except ValueError as error:
-        raise BadInput(
-            f"{path}: column {theirs!r} holds {one_line(error, 100)}, which is no date; "
-            "write 2020-08-04 or 20200804"
-        ) from error
 
 
 def _coverage(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, crs: CRS) -> shapely.Geometry | None:

@@ -32,7 +32,7 @@ def nearest(shapes: Shapes, features: Features, days: Days) -> Nearest:
     """The nearest features in force on every day between the scenes; of several as near, the first by number."""
     count = len(shapes)
     distance, number = np.full(count, FARTHEST_M), np.full(count, "", dtype=object)
-    if not features.has_dates and not features.undated.any():
+    if not features.dated.any() and not features.undated.any():
         distance, number = _nearest(shapes, features, np.ones(len(features.shapes), dtype=bool))
         return Nearest(distance, number, *_no_reasons(count))
     distance_why, number_why = _no_reasons(count)

@@ -23,6 +23,8 @@ STEP = 1 / 3
 """Distance of border points, in widths of that rectangle: chords come out at most 1.4 % too long."""
 FACING = 0.9
 """Least ratio of the chord to the diameter of the circle through its ends about the center line: 128° of the circle."""
+DRAW = 1e-6
+"""Places whose reach differs by less, of its own length, are as wide as each other."""
 POINTS = 20_000
 """Border points worked on at a time; a shape that alone needs more gets a coarser step."""
 
@@ -64,43 +66,48 @@ def _shorter_side(shapes: Shapes) -> Numbers:
 
 
 def _along(shapes: Shapes, step: Numbers) -> list[tuple[float, float] | None]:
-    """Median and widest of each; None where it has no center line. One diagram serves all, set side by side."""
-    west, south, east, _ = shapely.bounds(shapes).T
-    offset = np.concatenate([[0.0], np.cumsum(2 * (east - west) + step)[:-1]])
+    """Median and widest of each; None where it has no center line. A diagram each, in the shape's own coordinates."""
+    origin = shapely.bounds(shapes)[:, :2]
     dense = shapely.segmentize(shapely.normalize(shapes), step)
     parts, of_part = shapely.get_parts(shapely.boundary(dense), return_index=True)
     points, ring = shapely.get_coordinates(parts, return_index=True)
     # A ring ends where it began.
     once = np.append(ring[1:] == ring[:-1], False)
     points, owner = points[once], of_part[ring[once]]
-    points = points - np.column_stack((west, south))[owner]
-    placed = points + np.column_stack((offset, np.zeros_like(offset)))[owner]
-    diagram = Voronoi(placed)
-    pair, ends = diagram.ridge_points, np.asarray(diagram.ridge_vertices)
-    own = (owner[pair[:, 0]] == owner[pair[:, 1]]) & (ends >= 0).all(axis=1)
-    pair, ends = pair[own], ends[own]
-    one, other = diagram.vertices[ends[:, 0]], diagram.vertices[ends[:, 1]]
-    middle = (one + other) / 2
-    chord = np.linalg.norm(placed[pair[:, 0]] - placed[pair[:, 1]], axis=1)
-    reach = 2 * np.linalg.norm(placed[pair[:, 0]] - middle, axis=1)
-    facing = np.flatnonzero(chord >= FACING * reach)
-    whose = owner[pair[facing, 0]]
-    back = np.column_stack((west - offset, south))[whose]
+    points = points - origin[owner]
+    borders, starts = shapely.boundary(shapes), np.searchsorted(owner, np.arange(len(shapes) + 1))
     shapely.prepare(shapes)
-    inside = shapely.contains_xy(shapes[whose], *(middle[facing] + back).T)
-    facing, whose = facing[inside], whose[inside]
-    weight = np.linalg.norm(one[facing] - other[facing], axis=1)
-    found: list[tuple[float, float] | None] = []
-    for i, border in enumerate(shapely.boundary(shapes)):
-        rows = np.flatnonzero(whose == i)
-        if not len(rows) or weight[rows].sum() == 0:
-            found.append(None)
-            continue
-        # Border points are a step apart; the border itself is a little nearer.
-        far = rows[np.argmax(reach[facing[rows]])]
-        place = shapely.Point(middle[facing[far]] + back[inside][far])
-        found.append((_median(chord[facing[rows]], weight[rows]), 2 * float(shapely.distance(place, border))))
-    return found
+    return [
+        _center(points[starts[i] : starts[i + 1]], shapes[i], borders[i], origin[i])
+        for i in range(len(shapes))
+    ]
+
+
+def _center(
+    points: Numbers, shape: shapely.Geometry, border: shapely.Geometry, origin: Numbers
+) -> tuple[float, float] | None:
+    """The same of one shape, of its border points about `origin`."""
+    diagram = Voronoi(points)
+    pair, ends = diagram.ridge_points, np.asarray(diagram.ridge_vertices)
+    bounded = (ends >= 0).all(axis=1)
+    pair, ends = pair[bounded], ends[bounded]
+    one, other = diagram.vertices[ends[:, 0]], diagram.vertices[ends[:, 1]]
+    middle, first = (one + other) / 2, points[pair[:, 0]]
+    chord, reach = _length(first - points[pair[:, 1]]), 2 * _length(first - middle)
+    facing = np.flatnonzero(chord >= FACING * reach)
+    places = middle[facing] + origin
+    inside = shapely.contains_xy(shape, places[:, 0], places[:, 1])
+    facing, places = facing[inside], places[inside]
+    weight, reach = _length(one[facing] - other[facing]), reach[facing]
+    if not len(facing) or weight.sum() == 0:
+        return None
+    # Border points are a step apart; the border itself is a little nearer. Of places as wide, noise must not choose.
+    far = shapely.points(places[reach >= (1 - DRAW) * reach.max()])
+    return _median(chord[facing], weight), 2 * float(shapely.distance(far, border).max())
+
+
+def _length(vectors: Numbers) -> Numbers:
+    return np.hypot(vectors[:, 0], vectors[:, 1])
 
 
 def _median(values: Numbers, weight: Numbers) -> float:

@@ -11,9 +11,10 @@ from cadastre.facts import Fact, Facts
 from cases.conditions import Condition
 from cases.known import books_of
 from cases.measuring import FIRST, LAST
+from cases.reasons import facts_of
 from cases.rulebook import Rulebook, in_force
 from cases.rules import LAW, Judgement, formers, judge
-from cases.store import CaseStore
+from cases.store import CaseStore, begins
 from database.tables import ChangeRow, JudgementRow, JudgingRow, RulebookRow
 from ground.errors import NotFound
 
@@ -92,7 +93,7 @@ def explain(store: CaseStore, change_id: str, books: list[Rulebook]) -> Explanat
         query = (
             select(ChangeRow, JudgementRow)
             .outerjoin(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-            .where(ChangeRow.id == change_id)
+            .where(ChangeRow.id == change_id, *begins(store.region))
         )
         found = session.execute(query).one_or_none()
         if found is None:
@@ -108,7 +109,7 @@ def explain(store: CaseStore, change_id: str, books: list[Rulebook]) -> Explanat
             raise NotFound(
                 f"change {change_id!r}: no rulebook was in force on {_day(change.after)}; pass --rules"
             )
-        facts = Facts(row.facts, row.missing)
+        facts = facts_of(row.facts, row.why, row.missing)
         said = judge(facts, book)
         former = _former(session, row, facts) if LAW in row.missing else None
         same = former or (str(said.verdict), said.rule_id) == (row.verdict, row.rule_id)

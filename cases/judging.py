@@ -56,9 +56,8 @@ def judged(
         "versions": versions | {"place": known.place},
     }
     changes = short_hash(*sorted(frame["change_id"]))
-    row["id"] = short_hash(
-        "judging", as_of.isoformat(), crs.srs, changes, repr(sorted(known.sources.items()))
-    )
+    made_of = repr((sorted(known.sources.items()), known.place, row["rulebooks"]))
+    row["id"] = short_hash("judging", as_of.isoformat(), crs.srs, changes, made_of)
     return Judging(judgements=judgements, row=row, rulebooks=[_book(b, as_of) for b in books])
 
 

@@ -10,6 +10,7 @@ from pyproj import CRS
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cadastre.as_known import as_known
 from cadastre.layers import Catalogue, LayerData, load_catalogue, read_layers
 from cadastre.registry import catalogue_known, layers_known
 from cases.provenance import layer_hashes
@@ -17,6 +18,7 @@ from cases.rulebook import Rulebook
 from database.tables import JudgingRow, RulebookRow
 from ground.crs import crs_of
 from ground.errors import BadInput
+from ground.files import sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +38,15 @@ class Known:
         return {name: layer.model_dump(mode="json") for name, layer in self.catalogue.items()}
 
 
-def from_files(path: Path, crs: CRS) -> Known:
-    """The layers of a layers.toml as their files are now.
+def from_files(path: Path, crs: CRS, as_of: datetime) -> Known:
+    """The layers of a layers.toml as their files are now, less what they say was known only after `as_of`.
 
     Raises:
         BadInput: a layer cannot be used.
     """
     catalogue = load_catalogue(path)
-    layers = read_layers(catalogue, path.parent, crs)
+    read = read_layers(catalogue, path.parent, crs)
+    layers = {name: as_known(data, as_of) for name, data in read.items()}
     return Known(
         catalogue=catalogue, layers=layers, sources=layer_hashes(path, catalogue), place=str(path.resolve())
     )
@@ -76,9 +79,12 @@ def from_judging(
     if not place:
         return from_registry(session, judging.as_of, crs, box)
     path = Path(place)
-    if not path.is_file() or layer_hashes(path, load_catalogue(path)) != judging.layers:
+    # What layers.toml says counts only while it is the one that judged; it may not even be TOML any more.
+    if not path.is_file() or judging.layers.get(path.name) != sha256(path):
         return None
-    return from_files(path, crs)
+    if layer_hashes(path, load_catalogue(path)) != judging.layers:
+        return None
+    return from_files(path, crs, judging.as_of)
 
 
 def books_of(session: Session, judging: JudgingRow) -> list[Rulebook]:

@@ -8,12 +8,12 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import shapely
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cadastre.registry import vintages_known
-from cases import history, spotted
+from cases import history, reasons, said, spotted
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import Workflow
@@ -77,26 +77,26 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     """
     if store.region:
         raise BadInput(f"a run is recorded by who sees every region, not by region {store.region!r} alone")
-    now = datetime.now(UTC)
     contents = {
-        change: judgement_id(change, said, entry.facts[change]) for change, said in entry.judgements.items()
+        change: judgement_id(change, judgement, entry.facts[change])
+        for change, judgement in entry.judgements.items()
     }
     with store.transaction(writes=True) as session:
         alone(session)
+        # Now that nobody else is at it: judgings and judgements stand in the order in which they were recorded.
+        now = datetime.now(UTC)
         _knows_no_more(session, entry.judging)
         ids = _ids(session, entry, contents)
         _scenes(session, entry)
-        _add_new(session, RulebookRow, entry.rulebooks)
-        _add_new(session, JudgingRow, [entry.judging] if entry.judging else [])
+        _rulebooks(session, entry.rulebooks)
         nearby = spotted.look_around(session, entry, now)
         changes = _changes(session, entry, ids)
-        judgements = _judgements(session, entry, ids, contents, now)
-        _cases(session, entry, ids, now)
+        judging = _judging(session, entry, ids, now)
+        judgements = _judgements(session, entry, ids, contents, now, judging)
+        _judged_again(session, entry, ids, now)
         came = spotted.settle(session, entry, ids, workflow, now, nearby)
-    reopened = came.get("new_look", 0) + came.get("rebound", 0)
-    return Added(
-        changes, judgements, came.get("opened", 0), came.get("joined", 0), came.get("carried", 0), reopened
-    )
+    reopened = came["new_look"] + came["rebound"]
+    return Added(changes, judgements, came["opened"], came["joined"], came["carried"], reopened)
 
 
 def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:
@@ -118,7 +118,8 @@ def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:
 
 def judgement_id(change_id: str, judgement: Judgement, facts: Facts) -> str:
     """Same change, same facts, same rulebook: same judgement."""
-    shown = repr(sorted(facts.values.items())) + repr(sorted(facts.why.items()))
+    known = [sorted(part.items()) for part in (facts.values, facts.why, judgement.missing)]
+    shown = "".join(repr(part) for part in known[: 3 if judgement.missing else 2])
     return short_hash("judgement", change_id, judgement.rulebook, judgement.verdict, judgement.rule_id, shown)
 
 
@@ -130,26 +131,20 @@ def _ids(session: Session, entry: Entry, contents: Ids) -> Ids:
     """
     changes = bulk.among(session, ChangeRow.id, list(contents))
     latest = (
-        select(ChangeRow.id, JudgementRow.id, JudgementRow.content, JudgingRow.as_of)
+        select(ChangeRow.id, JudgementRow.id, JudgementRow.content)
         .join(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-        .outerjoin(JudgingRow, JudgementRow.judging_id == JudgingRow.id)
         .where(changes)
     )
-    known = {change: (key, content or key, as_of) for change, key, content, as_of in session.execute(latest)}
+    known = {change: (key, content or key) for change, key, content in session.execute(latest)}
     if entry.judging:
-        for change, (_, _, as_of) in known.items():
-            if as_of and as_of > entry.judging["as_of"]:
-                raise BadInput(
-                    f"--as-of: change {change} was judged as of {as_of:%Y-%m-%d %H:%M} UTC, which is later; an earlier "
-                    "day's verdicts are shown by `tiankan rules replay`"
-                )
+        said.refuse_later(session, list(contents), entry.judging["as_of"])
     used = bulk.among(session, JudgementRow.id, contents.values())
     taken = set(session.scalars(select(JudgementRow.id).where(used)))
     ids = {}
     for change, content in contents.items():
-        key, said, _ = known.get(change, ("", "", None))
+        key, latest_content = known.get(change, ("", ""))
         again = short_hash("judgement", content, key) if content in taken else content
-        ids[change] = key if said == content else again
+        ids[change] = key if latest_content == content else again
     return ids
 
 
@@ -162,12 +157,31 @@ def _scenes(session: Session, entry: Entry) -> None:
             session.merge(PairRow(**entry.pair))
 
 
-def _add_new(session: Session, row: type[RulebookRow | JudgingRow], rows: list[dict[str, Any]]) -> None:
-    known = set(session.scalars(select(row.id).where(bulk.among(session, row.id, [r["id"] for r in rows]))))
-    new = [each for each in rows if each["id"] not in known]
-    bulk.add(session, row, new)
-    for each in new:
-        seals.added(session, row, [each], each["id"])
+def _rulebooks(session: Session, rows: list[dict[str, Any]]) -> None:
+    wanted = bulk.among(session, RulebookRow.id, [row["id"] for row in rows])
+    known = set(session.scalars(select(RulebookRow.id).where(wanted)))
+    new = [row for row in rows if row["id"] not in known]
+    bulk.add(session, RulebookRow, new)
+    for row in new:
+        seals.added(session, RulebookRow, [row], row["id"])
+
+
+def _judging(session: Session, entry: Entry, ids: Ids, now: datetime) -> str | None:
+    """The id of the judging that new judgements came from; the same again that says nothing new is no new judging."""
+    if entry.judging is None:
+        return None
+    key = entry.judging["id"]
+    if session.get(JudgingRow, key) is not None:
+        kept = select(func.count()).where(bulk.among(session, JudgementRow.id, ids.values()))
+        if session.scalar(kept) == len(set(ids.values())):
+            return str(key)
+        # Another judging of the same day came between, and this one says anew what the first said.
+        key = short_hash("judging", key, now.isoformat())
+    changes = said.ranges_of(session, ids)
+    row = entry.judging | {"id": key, "made": now, "changes": changes}
+    bulk.add(session, JudgingRow, [row])
+    seals.added(session, JudgingRow, [row], key)
+    return str(key)
 
 
 def _changes(session: Session, entry: Entry, ids: Ids) -> int:
@@ -183,16 +197,16 @@ def _changes(session: Session, entry: Entry, ids: Ids) -> int:
         change, was = row.change_id, known.get(row.change_id)
         region = entry.regions.get(change) or (was.region if was else "")
         latest = ids.get(change) or (was.judgement_id if was else None)
-        said = {"id": change} | _said_of(row) | {"region": region, "judgement_id": latest}
+        now = {"id": change} | _said_of(row) | {"region": region, "judgement_id": latest}
         if was is None:
             west, south, east, north = box
             added.append(
-                said
+                now
                 | {"pair_id": row.pair_id, "area_m2": float(row.area_m2), "width_m": float(row.width_m)}
                 | {"geometry": geometry, "west": west, "south": south, "east": east, "north": north}
             )
-        elif said != was._asdict():
-            altered.append(said)
+        elif now != was._asdict():
+            altered.append(now)
     bulk.add(session, ChangeRow, added)
     seals.added(session, ChangeRow, added)
     with seals.altering(session, ChangeRow, [each["id"] for each in altered]):
@@ -221,7 +235,9 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: datetime) -> int:
+def _judgements(
+    session: Session, entry: Entry, ids: Ids, contents: Ids, now: datetime, judging: str | None
+) -> int:
     kept = select(JudgementRow.id).where(bulk.among(session, JudgementRow.id, ids.values()))
     known = set(session.scalars(kept))
     added = [
@@ -234,6 +250,7 @@ def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: da
             "basis": judgement.basis,
             "rulebook": judgement.rulebook,
             "facts": entry.facts[change].values,
+            "why": reasons.kept(entry.facts[change]),
             "seen": judgement.seen,
             "missing": judgement.missing,
             "proof": judgement.proof,
@@ -242,7 +259,7 @@ def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: da
             "layers": entry.layers,
             "land": entry.land.get(change),
             "content": contents[change],
-            "judging_id": entry.judging["id"] if entry.judging else None,
+            "judging_id": judging,
         }
         for change, judgement in entry.judgements.items()
         if ids[change] not in known
@@ -252,7 +269,7 @@ def _judgements(session: Session, entry: Entry, ids: Ids, contents: Ids, now: da
     return len(added)
 
 
-def _cases(session: Session, entry: Entry, ids: Ids, now: datetime) -> None:
+def _judged_again(session: Session, entry: Entry, ids: Ids, now: datetime) -> None:
     """Where a case is open and the judgement is new, its history says so."""
     changes = entry.changes["change_id"].tolist()
     columns = (CaseRow.id, CaseRow.change_id, CaseRow.status, CaseRow.judgement_id)

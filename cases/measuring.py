@@ -11,16 +11,17 @@ from pyproj import CRS
 
 from cadastre.dated import days_of
 from cadastre.facts import CENTER_WIDTH, CHANGE_FACTS, WIDEST, Column, FactTable, measure
-from cadastre.land import ledgers_of, load_groups
+from cadastre.land import BASIC, LAND, REDLINE, ledgers_of, load_groups
 from cases.known import Known
-from cases.rules import Rulebook
+from cases.rules import Rulebook, load_rulebooks
 from ground.crs import crs_of, to_crs
+from law import pack_of, packs, rulebooks_of
 
 FIRST, LAST = "change_before", "change_after"
 """Facts of every judgement: the moments of the scenes as they were known to it."""
-LAND, BASIC, REDLINE = "land_use", "basic_farmland", "redline"
-"""Names of the layers that the area ledger is made of."""
 WIDTHS = (CENTER_WIDTH, WIDEST)
+LAND_CLASSES = "land_classes.toml"
+NO_GROUPS = f"no {LAND_CLASSES} lies beside the rulebooks, and no pack of their jurisdiction has one"
 NOT_ASKED = "no rule comes to ask for it, so it was not measured"
 Advance = Callable[[str, int, int], None]
 
@@ -73,26 +74,38 @@ def _moments(column: pd.Series) -> Column:
     return Column([*values], why)
 
 
-def groups_beside(rules: Path) -> dict[str, list[str]]:
-    """The groups of land classes of the pack that rulebooks lie in; none where it has none."""
+def groups_of(rules: Path, books: Sequence[Rulebook]) -> dict[str, list[str]]:
+    """The groups of land classes beside rulebooks, else of a pack of their jurisdiction; none where none has any."""
     folder = rules if rules.is_dir() else rules.parent
-    path = folder.parent / "land_classes.toml"
-    return load_groups(path) if path.is_file() else {}
+    beside = [folder.parent / LAND_CLASSES, folder / LAND_CLASSES]
+    for path in (path for path in beside if path.is_file()):
+        return load_groups(path)
+    jurisdictions = {book.jurisdiction for book in books}
+    for name in packs():
+        path = pack_of(name) / LAND_CLASSES
+        if path.is_file() and jurisdictions == {b.jurisdiction for b in load_rulebooks(rulebooks_of(name))}:
+            return load_groups(path)
+    return {}
 
 
 def land_of(
     frame: gpd.GeoDataFrame, known: Known, crs: CRS, groups: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
-    """The area ledger of every change, as plain data; empty where there is no layer `land_use`."""
+    """The area ledger of every change, as plain data; empty where there is no layer `land_use`.
+
+    What is not known in it is None, and `unknown` says why, by layer.
+    """
     if LAND not in known.layers:
         return {}
     shapes = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), crs, "changes")
     basic, redline = (known.layers.get(name) for name in (BASIC, REDLINE))
     ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], groups, basic, redline)
+    unsaid = {} if groups else {"groups": NO_GROUPS}
     return {
         change: {
-            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2, "group_mu": ledger.group_mu,
-            "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2,
+            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2,
+            "group_mu": ledger.group_mu if groups else None, "basic_m2": ledger.basic_m2,
+            "redline_m2": ledger.redline_m2, "unknown": ledger.why | unsaid,
         }
         for change, ledger in zip(frame["change_id"], ledgers, strict=True)
     }  # fmt: skip

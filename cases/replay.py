@@ -13,18 +13,19 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cases import verdicts
 from cases.known import books_of, from_judging
 from cases.measuring import FIRST, LAST, measured
+from cases.reasons import facts_of
 from cases.rules import Rulebook, judge_between
+from cases.said import said_on
 from cases.store import CaseStore
 from database.tables import ChangeRow, JudgementRow, JudgingRow
 from ground.crs import LONLAT, crs_of
-from ground.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +50,12 @@ def replay(store: CaseStore, as_of: datetime) -> Replayed:
     differing: list[tuple[str, str]] = []
     not_measured = 0
     with store.transaction() as session:
-        for judging, rows in _judged(session, as_of):
+        for judging, rows in said_on(session, as_of, store.region):
             books = books_of(session, judging)
             facts = _measured(session, judging, books, _frame(session, rows))
             not_measured += len(rows) if facts is None else 0
             for row in rows:
-                written = Facts(row.facts, row.missing)
+                written = facts_of(row.facts, row.why, row.missing)
                 known = written if facts is None else facts[row.change_id]
                 said = judge_between(known, books, *map(_day, (row.facts.get(FIRST), row.facts.get(LAST))))
                 found, before = verdicts.of_judgement(row.change_id, said, known), verdicts.of_row(row)
@@ -73,27 +74,6 @@ def _measured(
     if known is None:
         return None
     return measured(frame, known, books, crs_of(judging.crs, "judging"))
-
-
-def _judged(session: Session, as_of: datetime) -> list[tuple[JudgingRow, list[JudgementRow]]]:
-    """Each change's last judgement up to a moment, by judging."""
-    query = (
-        select(JudgementRow, JudgingRow)
-        .join(JudgingRow, JudgementRow.judging_id == JudgingRow.id)
-        .where(JudgingRow.as_of <= as_of)
-        .order_by(JudgingRow.as_of, JudgementRow.judged)
-    )
-    last = {row.change_id: (row, judging) for row, judging in session.execute(query)}
-    if not last:
-        earliest = session.scalar(select(func.min(JudgingRow.as_of)))
-        since = (
-            f"the first judging is as of {earliest:%Y-%m-%d %H:%M} UTC" if earliest else "nothing has been"
-        )
-        raise BadInput(f"--as-of: nothing was judged by {as_of:%Y-%m-%d %H:%M} UTC; {since}")
-    grouped: dict[str, tuple[JudgingRow, list[JudgementRow]]] = {}
-    for row, judging in last.values():
-        grouped.setdefault(judging.id, (judging, []))[1].append(row)
-    return list(grouped.values())
 
 
 def _frame(session: Session, rows: list[JudgementRow]) -> gpd.GeoDataFrame:

@@ -1,5 +1,6 @@
 """One place, one case: what the changes of a run mean for the spots that are known and for their cases."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -86,7 +87,7 @@ def look_around(session: Session, run: Run, now: datetime) -> Nearby:
 
 def settle(
     session: Session, run: Run, ids: Mapping[str, str], workflow: Workflow, now: datetime, nearby: Nearby
-) -> dict[str, int]:
+) -> Counter[str]:
     """Places the changes, opens, carries and reopens cases, and writes the history; how many of each outcome."""
     policy = nearby.policy
     places = joining.place(nearby.fresh, [each.outline for each in nearby.known], policy)
@@ -142,7 +143,7 @@ class _Book:
     stands: dict[str, dict[str, Any]] = field(default_factory=dict)
     over: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     """By spot: pair, outcome and why of each change over it."""
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     founded: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -265,7 +266,7 @@ class _Book:
         self.over.setdefault(spot, []).append((self.rows[change][0], outcome, why))
 
     def _sight(self, change: str, spot: str, version: int, outcome: str, why: str) -> None:
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        self.counts[outcome] += 1
         key = short_hash("sighting", change, outcome) if change in self.placed else change
         self.sightings.append(
             {

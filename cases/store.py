@@ -92,7 +92,7 @@ class CaseStore:
         opened or moved meanwhile.
         """
         query = _filtered(select(CaseRow), wanted, self.engine.dialect.name)
-        query = query.where(*_begins(self.region))
+        query = query.where(*begins(self.region))
         with self.transaction() as session:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             ordered = query.where(CaseRow.serial > after).order_by(CaseRow.serial).limit(limit + 1)
@@ -173,14 +173,14 @@ class CaseStore:
                 .join(ChangeRow, CaseRow.change_id == ChangeRow.id)
                 .where(CaseRow.id == case_id)
             )
-            row = session.scalar(named.where(*_begins(self.region)))
+            row = session.scalar(named.where(*begins(self.region)))
         if row is None:
             raise NotFound(f"no case has the id {case_id!r}; `tiankan cases list` shows them")
         return row
 
     def changes(self, *, after: int = 0, limit: int = 1000, bbox: Box | None = None) -> Page[ChangeRecord]:
         """Changes in the order they came, with their latest judgement and case."""
-        met = [*meets(ChangeRow, bbox, self.engine.dialect.name), *_begins(self.region)]
+        met = [*meets(ChangeRow, bbox, self.engine.dialect.name), *begins(self.region)]
         found = select(ChangeRow.serial).where(*met)
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
@@ -260,7 +260,7 @@ def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[An
     if wanted.status is not None:
         query = query.where(CaseRow.status == wanted.status)
     if wanted.region is not None:
-        query = query.where(*_begins(wanted.region))
+        query = query.where(*begins(wanted.region))
     if wanted.change_class is not None:
         query = query.where(ChangeRow.change_class == wanted.change_class)
     if wanted.verdict is not None:
@@ -272,6 +272,7 @@ def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[An
     return query.where(*meets(ChangeRow, wanted.bbox, dialect))
 
 
-def _begins(region: str) -> list[ColumnElement[bool]]:
+def begins(region: str) -> list[ColumnElement[bool]]:
+    """What a query of changes is asked so that it sees a region only; nothing where that is ""."""
     # Not LIKE, to which SQLite, unlike others, gives capitals for small letters.
     return [func.substr(ChangeRow.region, 1, len(region)) == region] if region else []

@@ -10,9 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
+from cases.measuring import NOT_ASKED
+from cases.reasons import facts_of
 from cases.rules import NEED_A_PERSON, Rulebook, judge_between
 from cases.show import mu
-from cases.store import CaseStore
+from cases.store import CaseStore, begins
 from database.tables import ChangeRow, JudgementRow
 from ground.errors import BadInput
 
@@ -62,9 +64,9 @@ def what_if(store: CaseStore, books: Sequence[Rulebook]) -> WhatIf:
     never: Counter[str] = Counter()
     changes = before = after = 0
     with store.transaction() as session:
-        for key, area_m2, days, verdict, rule, facts in _judged(session):
+        for key, area_m2, days, verdict, rule, facts in _judged(session, store.region):
             changes += 1
-            never.update(asked - facts.values.keys())
+            never.update(name for name in asked if _is_unmeasured(name, facts))
             said = judge_between(facts, books, *days)
             before += verdict in NEED_A_PERSON
             after += said.needs_a_person
@@ -91,6 +93,11 @@ def what_if(store: CaseStore, books: Sequence[Rulebook]) -> WhatIf:
     )
 
 
+def _is_unmeasured(name: str, facts: Facts) -> bool:
+    """Whether nobody tried: no layer has it, or it takes long and no rule of then came to ask."""
+    return name not in facts.values or facts.why.get(name) == NOT_ASKED
+
+
 def _flow(was: str, becomes: str, areas: list[float]) -> dict[str, Any]:
     area_m2 = sum(areas)
     return {
@@ -99,20 +106,22 @@ def _flow(was: str, becomes: str, areas: list[float]) -> dict[str, Any]:
 
 
 def _judged(
-    session: Session,
+    session: Session, region: str
 ) -> Iterator[tuple[str, float, tuple[date | None, date | None], str, str, Facts]]:
     """Change, area, days of its scenes, verdict, rule and facts of every change, in the order they came."""
     query = (
         select(
             ChangeRow.id, ChangeRow.area_m2, ChangeRow.before, ChangeRow.after,
-            JudgementRow.verdict, JudgementRow.rule_id, JudgementRow.facts, JudgementRow.missing,
+            JudgementRow.verdict, JudgementRow.rule_id, JudgementRow.facts, JudgementRow.why,
+            JudgementRow.missing,
         )
         .join(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
+        .where(*begins(region))
         .order_by(ChangeRow.serial)
     )  # fmt: skip
     rows = session.execute(query.execution_options(yield_per=BLOCK))
-    for key, area_m2, first, last, verdict, rule, facts, missing in rows:
-        yield key, area_m2, (_day(first), _day(last)), verdict, rule, Facts(facts, missing)
+    for key, area_m2, first, last, verdict, rule, values, why, missing in rows:
+        yield key, area_m2, (_day(first), _day(last)), verdict, rule, facts_of(values, why, missing)
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -108,6 +108,8 @@ class JudgementRow(Base):
     layers: Mapped[dict[str, Any]]
     land: Mapped[dict[str, Any] | None]
     """The area ledger: m² of the change by land class."""
+    why: Mapped[dict[str, Any] | None]
+    """Why facts are unknown, see `cases.reasons`."""
     content: Mapped[str | None] = mapped_column(String(16))
     """Hash of what is said of which facts, which a later judgement may say again; None where the id is it."""
     judging_id: Mapped[str | None] = mapped_column(ForeignKey("judging.id"), index=True)
@@ -177,3 +179,5 @@ class JudgingRow(Base):
     layers: Mapped[dict[str, Any]]
     """sha256 of every layer file, or the vintages of the registry."""
     versions: Mapped[dict[str, Any]]
+    changes: Mapped[list[Any] | None]
+    """Serials of the changes that it judged: [first, last], both included. None: those its judgements are of."""

@@ -99,7 +99,7 @@ def test_a_past_day_s_verdicts_are_found_again(county: Path) -> None:
     assert judged(county, "2022-02-01") == "suspected_violation"
     assert replayed(county, "2021-10-01") == first
     assert first[0] == 0 and json.loads(first[1])["verdict"] == "suspected_violation"
-    assert json.loads(replayed(county, "2021-12-31")[1])["verdict"] == "lawful"
+    assert json.loads(replayed(county, "2021-12-01")[1])["verdict"] == "lawful"
     assert json.loads(replayed(county, "2022-02-01")[1])["verdict"] == "suspected_violation"
     assert json.loads(first[1])["facts"]["permits_share"] == 0.5
 

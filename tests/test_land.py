@@ -1,5 +1,8 @@
 """The area ledger by hand, and that it closes whatever the land looks like."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -7,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.land import check_world
+from cadastre.facts import measure_crs
 from cadastre.land import (
     MU_M2,
     PER_M2,
@@ -19,8 +23,12 @@ from cadastre.land import (
     split,
 )  # fmt: skip
 from cadastre.landcover import grouping
+from cases.judging import in_degrees
+from cases.known import Known
+from cases.measuring import groups_of, land_of
+from cases.rules import load_rulebooks
 from ground.errors import BadInput
-from law import pack_of
+from law import pack_of, rulebooks_of
 from tests.cases_world import changes_of, layer_of, rect
 
 GROUPS = load_groups(pack_of("cn") / "land_classes.toml")
@@ -125,3 +133,67 @@ def test_the_ledger_of_what_was_drawn_twice_counts_once() -> None:
     (ledger,) = land_ledger(changes, land, GROUPS).values()
     assert ledger.group_mu["cultivated"] == 15.0
     assert np.isclose(ledger.group_m2["construction"], 0, atol=0.001)
+
+
+def _one(changes: Any, *given: Any) -> LandLedger:
+    (ledger,) = land_ledger(changes, *given).values()
+    return ledger
+
+
+def test_what_no_layer_says_is_unknown_and_not_nought() -> None:
+    changes = changes_of(HECTARE)
+    land = layer_of(changes, [HECTARE], number=["1"], land_class=["0103"])
+    elsewhere = layer_of(changes, [], covers=rect(5000, 5000, 6000, 6000))
+    ledger = _one(changes, land, GROUPS, elsewhere)
+    assert (ledger.basic_m2, ledger.redline_m2) == (None, None)
+    assert ledger.why == {
+        "basic_farmland": "layer basic_farmland does not cover the whole change",
+        "redline": "layer redline is not in hand",
+    }
+    nothing_there = layer_of(changes, [])
+    known = _one(changes, land, GROUPS, nothing_there, nothing_there)
+    assert (known.basic_m2, known.redline_m2, known.why) == (0.0, 0.0, {})
+    assert merge([known, ledger]).basic is None
+    assert [part.redline_m2 for part in split(ledger, [ledger], GROUPS)] == [None]
+
+
+def test_basic_farmland_is_not_capped_by_land_that_nobody_knows() -> None:
+    changes = changes_of(HECTARE)
+    basic = layer_of(changes, [HECTARE])
+    nowhere = layer_of(changes, [], covers=rect(5000, 5000, 6000, 6000), land_class=[])
+    for land, groups in (
+        (nowhere, GROUPS),
+        (layer_of(changes, [HECTARE], number=["1"], land_class=["0103"]), {}),
+    ):
+        ledger = _one(changes, land, groups, basic)
+        assert ledger.basic_m2 == pytest.approx(10_000, abs=0.002)
+        assert merge(split(ledger, [ledger], groups)) == ledger
+    # Land that is known not to be cultivated holds none.
+    forest = layer_of(changes, [HECTARE], number=["1"], land_class=["0301"])
+    assert _one(changes, forest, GROUPS, basic).basic_m2 == 0
+
+
+def test_dated_land_without_dates_of_scenes_is_unknown() -> None:
+    changes = changes_of(HECTARE, before=None, after=None)
+    dated = layer_of(changes, [HECTARE], number=["1"], valid_from=["2020-01-01"])
+    land = layer_of(changes, [HECTARE], number=["1"], land_class=["0103"])
+    ledger = _one(changes, land, GROUPS, dated, dated)
+    assert (ledger.basic, ledger.redline, ledger.group_mu["cultivated"]) == (None, None, 15.0)
+    assert "scenes' are not known" in ledger.why["redline"]
+
+
+def test_a_copy_of_a_rulebook_keeps_the_groups_of_its_jurisdiction(tmp_path: Path) -> None:
+    copy = tmp_path / "my.toml"
+    copy.write_bytes((rulebooks_of("cn") / "2020.toml").read_bytes())
+    assert groups_of(copy, load_rulebooks(copy)) == GROUPS
+    copy.write_text(copy.read_text().replace('"CN"', '"XX"'))
+    books = load_rulebooks(copy)
+    assert groups_of(copy, books) == {}
+    changes = in_degrees(changes_of(HECTARE))
+    land = layer_of(changes, [HECTARE], number=["1"], land_class=["0103"])
+    known = Known(catalogue={}, layers={"land_use": land}, sources={}, place="")
+    (ledger,) = land_of(changes, known, measure_crs(changes), groups_of(copy, books)).values()
+    assert (ledger["group_mu"], ledger["basic_m2"], ledger["redline_m2"]) == (None, None, None)
+    assert "no land_classes.toml lies beside the rulebooks" in ledger["unknown"]["groups"]
+    (tmp_path / "land_classes.toml").write_text('cultivated = ["01"]')
+    assert groups_of(copy, books) == {"cultivated": ["01"]}

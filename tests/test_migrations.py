@@ -86,7 +86,9 @@ def test_an_old_database_is_upgraded_and_nothing_is_lost(tmp_path: Path) -> None
     assert revision(str(path)) == (HEAD, HEAD)
     after = contents(path, tables)
     for row in after["judgement"]:
-        assert {row.pop(name) for name in ("land", "content", "judging_id", "group", "settles")} == {None}
+        assert {row.pop(name) for name in ("land", "content", "judging_id", "group", "settles", "why")} == {
+            None
+        }
     assert after == before
     assert differences(store.engine) == []
     first, second = store.cases(CaseFilter()).items

@@ -79,3 +79,18 @@ def test_widths_are_facts_of_a_change() -> None:
     assert facts["change_centre_width_m"] == pytest.approx(5, rel=0.05)
     assert facts["change_centre_width_max_m"] == pytest.approx(9, rel=0.05)
     assert {"change_centre_width_m", "change_centre_width_max_m"} < set(CHANGE_FACTS)
+
+
+def test_a_width_does_not_depend_on_neighbors_nor_their_order() -> None:
+    rng = np.random.default_rng(1)
+    # Whole metres: many places on the center line are as wide as the widest.
+    sizes = [(w, w * n) for w, n in zip(rng.integers(3, 8, 150), rng.integers(6, 40, 150), strict=True)]
+    shapes = [BOX(0, 0, n, w) | BOX(n // 3, 0, n // 3 + n // 2, 2 * w) for w, n in sizes]
+    shapes += [BOX(0, 0, n, w) | BOX(n - w - 1, 0, n, n) for w, n in sizes]
+    placed = np.array([translate(s, *rng.uniform(0, 20_000, 2)) for s in shapes], dtype=object)
+    found, order = center_widths(placed), rng.permutation(len(placed))
+    other = center_widths(placed[order])
+    assert other.median_m.tolist() == found.median_m[order].tolist()
+    assert other.widest_m.tolist() == found.widest_m[order].tolist()
+    alone = [center_widths(placed[[i]]).widest_m[0] for i in range(0, 300, 10)]
+    assert alone == found.widest_m[::10].tolist()

@@ -6,7 +6,7 @@ from alembic import op
 from database.geometry import LonLat
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 ADDED_ONLY = {"spot": ("serial", "id"), "sighting": ("serial", "id"), "look": ("serial",)}
