@@ -23,6 +23,7 @@ from database.cadastre_tables import FeatureRow, VintageRow
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
 from database.seal_tables import SealRow
+from database.spot_tables import LookRow, SightingRow, SpotRow
 from database.tables import (
     Base,
     CaseRow,
@@ -46,6 +47,8 @@ class Sealed:
     row: type[Base]
     key: str = ""
     leaves_out: frozenset[str] = field(default=frozenset())
+    since: str = "0004"
+    """The revision that brought the table into the chain."""
 
     def key_of(self, row: dict[str, Any]) -> str:
         """What a seal calls a row by; "" where it goes by serials."""
@@ -61,11 +64,14 @@ SEALED = {
         Sealed(JudgementRow, "judged"),
         Sealed(CaseRow),
         Sealed(EventRow),
-        Sealed(EvidenceRow),
+        Sealed(EvidenceRow, since="0006"),
         Sealed(RulebookRow, "id"),
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),
         Sealed(FeatureRow, "vintage"),
+        Sealed(SpotRow, since="0007"),
+        Sealed(SightingRow, since="0007"),
+        Sealed(LookRow, since="0007"),
     )
 }
 """Every table that the chain watches."""
@@ -86,6 +92,12 @@ def digest_of(row: type[Base], values: dict[str, Any]) -> bytes:
 def content_of(*digests: str) -> str:
     """What a seal holds of rows: the sha256 over their digests."""
     return hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest()
+
+
+def add(session: Session, row: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Adds rows of a table that goes by serials, and seals them."""
+    bulk.add(session, row, rows)
+    added(session, row, rows)
 
 
 def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
@@ -150,9 +162,9 @@ def _digest_of_link(link: dict[str, Any]) -> str:
     return hashlib.sha256(_ENCODER.encode([link[name] for name in FIELDS]).encode()).hexdigest()
 
 
-def seal_all(session: Session) -> None:
-    """Seals every row of a database that was made before there were seals, as it stands."""
-    for sealed in SEALED.values():
+def seal_all(session: Session, since: str) -> None:
+    """Seals every row, as it stands, of the tables that came into the chain after a revision."""
+    for sealed in (each for each in SEALED.values() if each.since > since):
         for key, rows in groupby(read(session, sealed.row), sealed.key_of):
             pile, first, last = Pile(sealed.row, key), None, None
             for row in rows:
