@@ -207,8 +207,7 @@ def _changes(session: Session, entry: Entry, ids: Ids) -> int:
             )
         elif now != was._asdict():
             altered.append(now)
-    bulk.add(session, ChangeRow, added)
-    seals.added(session, ChangeRow, added)
+    seals.add(session, ChangeRow, added)
     with seals.altering(session, ChangeRow, [each["id"] for each in altered]):
         bulk.alter(session, ChangeRow, "id", altered)
     return len(added)
@@ -264,8 +263,7 @@ def _judgements(
         for change, judgement in entry.judgements.items()
         if ids[change] not in known
     ]
-    bulk.add(session, JudgementRow, added)
-    seals.added(session, JudgementRow, added, now)
+    seals.add(session, JudgementRow, added, now)
     return len(added)
 
 
