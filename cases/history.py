@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cases.workflow import MACHINE, MACHINE_ROLE
-from database import bulk, seals
+from database import seals
 from database.tables import EventRow
 
 
@@ -32,5 +32,4 @@ def event(
 
 def append(session: Session, events: Sequence[dict[str, Any]]) -> None:
     """Adds events in their order, each made by `event`."""
-    bulk.add(session, EventRow, events)
-    seals.added(session, EventRow, events)
+    seals.add(session, EventRow, events)

@@ -199,8 +199,7 @@ def _changes(session: Session, entry: Entry, ids: Ids) -> int:
             )
         elif now != was._asdict():
             altered.append(now)
-    bulk.add(session, ChangeRow, added)
-    seals.added(session, ChangeRow, added)
+    seals.add(session, ChangeRow, added)
     with seals.altering(session, ChangeRow, [each["id"] for each in altered]):
         bulk.alter(session, ChangeRow, "id", altered)
     return len(added)
@@ -256,8 +255,7 @@ def _judgements(
         for change, judgement in entry.judgements.items()
         if ids[change] not in known
     ]
-    bulk.add(session, JudgementRow, added)
-    seals.added(session, JudgementRow, added, now)
+    seals.add(session, JudgementRow, added, now)
     return len(added)
 
 
@@ -287,8 +285,7 @@ def _cases(session: Session, entry: Entry, ids: Ids, workflow: Workflow, now: da
                 }
             )  # fmt: skip
             events.append(history.event(case_id, now, "opened", f"opened: {what}", origin="", to=status))
-    bulk.add(session, CaseRow, added)
-    seals.added(session, CaseRow, added)
+    seals.add(session, CaseRow, added)
     with seals.altering(session, CaseRow, [each["id"] for each in altered]):
         bulk.alter(session, CaseRow, "id", altered)
     history.append(session, events)

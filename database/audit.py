@@ -191,7 +191,7 @@ def _as_added(
     sealed: Sealed, links: _Links, name: str, row: dict[str, Any], ident: str
 ) -> Generator[Fault, None, str]:
     """The digest that a row had when it was added; a fault if it is not what it was last altered to."""
-    now = digest_of(sealed.row, row).hex()
+    now = digest_of(sealed.row, row)
     altered = links.altered.get(ident)
     if not altered:
         return now

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, Table, any_, func, literal, select, text
+from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, any_, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from database.geometry import LonLat
 from database.tables import Base
 
 Rows = Sequence[dict[str, Any]]
@@ -72,15 +74,34 @@ def _listed(names: list[str]) -> str:
 
 
 def _prepared(session: Session, table: Table, names: list[str], rows: Rows) -> list[tuple[Any, ...]]:
-    """The rows as the driver takes them, each column's type asked once."""
-    dialect, columns = session.connection().dialect, []
-    for name in names:
-        process: Callable[[Any], Any] | None = (
-            table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+    """The rows as the driver takes them, column by column: what recurs in a column is turned once."""
+    dialect = session.connection().dialect
+    return list(
+        zip(
+            *(_turned(table.c[name].type, dialect, [row[name] for row in rows]) for name in names),
+            strict=True,
         )
-        column = [each[name] for each in rows]
-        columns.append(column if process is None else [process(value) for value in column])
-    return list(zip(*columns, strict=True))
+    )
+
+
+def _turned(kind: Any, dialect: Dialect, values: list[Any]) -> list[Any]:
+    if isinstance(kind, LonLat):
+        return kind.bind_all(dialect, values)
+    process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    if process is None:
+        return values
+    known: dict[Any, Any] = {}
+    turned = []
+    for value in values:
+        # Days and moments by what they say; all else by which object it is, alive as long as `values`.
+        name = value if isinstance(value, date) else id(value) if value else None
+        if name is None:
+            turned.append(process(value))
+            continue
+        if name not in known:
+            known[name] = process(value)
+        turned.append(known[name])
+    return turned
 
 
 def _copy(session: Session, table: Table, names: list[str], rows: Rows) -> None:

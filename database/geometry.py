@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import shapely
 from sqlalchemy import ColumnElement, Dialect, Float, and_, column, func, or_, select, table
 from sqlalchemy.ext.compiler import compiles
@@ -27,6 +28,16 @@ class LonLat(UserDefinedType[Any]):
         if dialect.name == "postgresql":
             return _ewkb
         return lambda value: None if value is None else shapely.to_wkb(value)
+
+    def bind_all(self, dialect: Dialect, values: list[Any]) -> list[Any]:
+        """A column to the database."""
+        shapes = np.array([*values, None], dtype=object)[:-1]
+        if dialect.name == "postgresql":
+            shapes = shapely.to_wkb(shapely.set_srid(shapes, SRID), hex=True, include_srid=True)
+        else:
+            shapes = shapely.to_wkb(shapes)
+        found: list[Any] = shapes.tolist()
+        return found
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
         """From the database: WKB as bytes, or in hexadecimal digits."""

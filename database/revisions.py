@@ -16,8 +16,6 @@ HEAD = "0006"
 FIRST = "0001"
 FIRST_TABLES = {"scene", "pair", "change", "judgement", "enforcement_case", "event"}
 """What databases hold that were made before there were revisions."""
-SEALED_FROM = "0004"
-"""The revision that brought the hash chain."""
 NEW = ""
 """The revision of a database in which nothing is."""
 WRITE_LOCK = "BEGIN IMMEDIATE"
@@ -65,8 +63,8 @@ def upgrade(engine: Engine, shown: str) -> tuple[str, str]:
         found = revision_of(connection, shown)
         if found != HEAD:
             _run(connection, found)
-            if NEW < found < SEALED_FROM:
-                _seal(connection)
+            if found != NEW:
+                _seal(connection, found)
             log.info("%s: revision %s is now %s", shown, found or "none", HEAD)
         if engine.dialect.name == "postgresql":
             scope.prepare(connection)
@@ -83,12 +81,12 @@ def _run(connection: Connection, found: str) -> None:
     command.upgrade(config, HEAD)
 
 
-def _seal(connection: Connection) -> None:
-    """What was written before there was a chain is sealed as it stands."""
+def _seal(connection: Connection, found: str) -> None:
+    """What was written before its table came into the hash chain is sealed as it stands."""
     from database.seals import seal_all
 
     with Session(bind=connection) as session:
-        seal_all(session)
+        seal_all(session, found)
         session.flush()
 
 

@@ -1,25 +1,24 @@
 """The hash chain: what is added or altered is sealed in its own transaction, and what was sealed is found again.
 
-A row's digest is the sha256 of all its columns, whatever database holds it. A seal names rows and holds the digest of
+A seal names rows and holds the digest of
 the seal before it: nothing can be altered, taken out, put in or put elsewhere without a seal that no longer fits.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-import shapely
-from sqlalchemy import Float, Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from database import bulk
 from database.cadastre_tables import FeatureRow, VintageRow
+from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
 from database.seal_tables import SealRow
@@ -46,6 +45,8 @@ class Sealed:
     row: type[Base]
     key: str = ""
     leaves_out: frozenset[str] = field(default=frozenset())
+    since: str = "0004"
+    """The revision that brought the table into the chain."""
 
     def key_of(self, row: dict[str, Any]) -> str:
         """What a seal calls a row by; "" where it goes by serials."""
@@ -61,7 +62,7 @@ SEALED = {
         Sealed(JudgementRow, "judged"),
         Sealed(CaseRow),
         Sealed(EventRow),
-        Sealed(EvidenceRow),
+        Sealed(EvidenceRow, since="0006"),
         Sealed(RulebookRow, "id"),
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),
@@ -70,17 +71,15 @@ SEALED = {
 }
 """Every table that the chain watches."""
 NO_DIGEST = ""
+FEW = 1000
+"""Rows for which no thread is begun."""
 FIELDS = ("place", "at", "what", "first", "last", "key", "was", "rows", "content", "previous")
 """What the digest of a seal is made of."""
 
 
-def digest_of(row: type[Base], values: dict[str, Any]) -> bytes:
-    """The sha256 of a row without its serial, of which the seal tells, and without empty columns.
-
-    So a column that a later revision adds leaves the digests of old rows as they are.
-    """
-    said = {name: turn(value) for name, turn in _columns(row) if (value := values.get(name)) is not None}
-    return hashlib.sha256(_ENCODER.encode(said).encode()).digest()
+def digest_of(row: type[Base], values: dict[str, Any]) -> str:
+    """The digest of a row (see `digests_of`)."""
+    return digests_of(row, [values], SEALED[row.__tablename__].leaves_out)[0]
 
 
 def content_of(*digests: str) -> str:
@@ -88,18 +87,37 @@ def content_of(*digests: str) -> str:
     return hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest()
 
 
-def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
-    """Seals rows just added by `bulk.add`, in their order; `key` is what all of them bear in their key column."""
-    if not rows:
+def add(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
+    """Adds rows and seals them, in their order; `key` is what all of them bear in their key column."""
+    if len(rows) < FEW:
+        bulk.add(session, row, rows)
+        added(session, row, rows, key)
         return
+    # The drivers wait outside of Python's lock for the database: digests are made meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        content = pool.submit(_content, row, rows)
+        bulk.add(session, row, rows)
+        _seal(session, row, len(rows), key, content.result())
+
+
+def added(session: Session, row: type[Base], rows: Sequence[dict[str, Any]], key: Any = "") -> None:
+    """Seals rows just added by `bulk.add`, in their order."""
+    if rows:
+        _seal(session, row, len(rows), key, _content(row, rows))
+
+
+def _content(row: type[Base], rows: Sequence[dict[str, Any]]) -> str:
     sealed = SEALED[row.__tablename__]
+    return content_of(*digests_of(row, _in_order(sealed, rows), sealed.leaves_out))
+
+
+def _seal(session: Session, row: type[Base], count: int, key: Any, content: str) -> None:
     first = last = None
-    if not sealed.key:
+    if not SEALED[row.__tablename__].key:
         serial = row.__table__.c.serial
-        found = session.scalars(select(serial).order_by(serial.desc()).limit(len(rows))).all()
-        first, last = found[-1], found[0]
-    content = content_of(*(digest_of(row, each).hex() for each in _in_order(sealed, rows)))
-    _append(session, [_link(row, first, last, _text(key), NO_DIGEST, len(rows), content)])
+        new = select(serial).order_by(serial.desc()).limit(count).subquery()
+        first, last = session.execute(select(func.min(new.c.serial), func.max(new.c.serial))).one()
+    _append(session, [_link(row, first, last, _text(key), NO_DIGEST, count, content)])
 
 
 def found(session: Session, row: type[Base], name: str) -> None:
@@ -115,8 +133,8 @@ class Pile:
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """More rows, in the order in which they are added."""
-        for each in rows:
-            self._total.update(digest_of(self.row, each))
+        digests = digests_of(self.row, rows, SEALED[self.row.__tablename__].leaves_out)
+        self._total.update(bytes.fromhex("".join(digests)))
         self.rows += len(rows)
 
     def seal(self, session: Session, first: int | None = None, last: int | None = None) -> None:
@@ -147,12 +165,12 @@ def seal_digest(seal: Any) -> str:
 
 
 def _digest_of_link(link: dict[str, Any]) -> str:
-    return hashlib.sha256(_ENCODER.encode([link[name] for name in FIELDS]).encode()).hexdigest()
+    return hashlib.sha256(ENCODER.encode([link[name] for name in FIELDS]).encode()).hexdigest()
 
 
-def seal_all(session: Session) -> None:
-    """Seals every row of a database that was made before there were seals, as it stands."""
-    for sealed in SEALED.values():
+def seal_all(session: Session, since: str) -> None:
+    """Seals every row, as it stands, of the tables that came into the chain after a revision."""
+    for sealed in (each for each in SEALED.values() if each.since > since):
         for key, rows in groupby(read(session, sealed.row), sealed.key_of):
             pile, first, last = Pile(sealed.row, key), None, None
             for row in rows:
@@ -193,9 +211,7 @@ def _in_order(sealed: Sealed, rows: Sequence[dict[str, Any]]) -> Sequence[dict[s
 def _digests(session: Session, row: type[Base], ids: list[str]) -> dict[str, tuple[int | None, str]]:
     found = read(session, row, bulk.among(session, row.__table__.c.id, ids))
     has_serial = not SEALED[row.__tablename__].key
-    return {
-        each["id"]: (each["serial"] if has_serial else None, digest_of(row, each).hex()) for each in found
-    }
+    return {each["id"]: (each["serial"] if has_serial else None, digest_of(row, each)) for each in found}
 
 
 def _link(
@@ -220,33 +236,5 @@ def _append(session: Session, links: list[dict[str, Any]]) -> None:
     bulk.add(session, SealRow, rows)
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(shapely.to_wkb(value, hex=True))
-
-
 def _text(key: Any) -> str:
-    return _plain(key) if isinstance(key, datetime) else str(key)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-@cache
-def _columns(row: type[Base]) -> list[tuple[str, Callable[[Any], Any]]]:
-    left_out = {"serial"} | SEALED[row.__tablename__].leaves_out
-    return [
-        # An int that was given comes back as a float.
-        (c.name, float if isinstance(c.type, Float) else _same)
-        for c in row.__table__.columns
-        if c.name not in left_out
-    ]
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+    return plain(key) if isinstance(key, datetime) else str(key)

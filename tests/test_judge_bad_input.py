@@ -27,7 +27,9 @@ columns  = { number = "PWH" }
 coverage = "everywhere"
 measures = ["share", "numbers"]
 """
-MISSING_THE_REST = {"land_supply_share": "no layer in layers.toml measures it"}
+MISSING_THE_REST = dict.fromkeys(
+    ("land_supply_share", "land_supply_outside_m2"), "no layer in layers.toml measures it"
+)
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ TYPOS = [
     ('coverage = "everywhere"\n', "", r"layers\.toml: approvals\.coverage: is missing; add it"),
     ('"everywhere"', '"everywere"', r"everywere: there is no such file; mend `coverage` of 'Approvals'"),
     ('"everywhere"', "true", r"layers\.toml: approvals\.coverage: True is wrong"),
-    ('"share", ', '"fraction", ', r"approvals\.measures: measure 'fraction' is unknown; use m2, share, distance_m"),
+    ('"share", ', '"fraction", ', r"approvals\.measures: measure 'fraction' is unknown; use m2, share, outside_m2"),
     ('number =', 'nummer =', r"approvals\.columns: column 'nummer' is not one of ours; use number, valid_from"),
     ('"PWH"', '"PZWH"', r"approvals\.gpkg: has no column 'PZWH' \(it has PWH\); mend `columns` in layers\.toml"),
     ("[approvals]", "[Approvals]", r"layers\.toml: Approvals.*: 'Approvals' is wrong: .*pattern"),
