@@ -28,6 +28,7 @@ from cases.workflow import load_workflow  # noqa: E402
 from detection import changes as change_frame  # noqa: E402
 from ground.clock import peak_rss_mib  # noqa: E402
 from ground.crs import LONLAT  # noqa: E402
+from law import DEFAULT, rulebooks_of  # noqa: E402
 from tests import postgis  # noqa: E402
 
 LAYERS = ("approvals", "supply", "registration", "farm_facilities", "redline")
@@ -45,7 +46,7 @@ def county(count: int, year: int) -> ledger.Entry:
         "after": pd.Timestamp(f"{year}-09-01T03:00:00Z"),
     }
     frame = change_frame.make(shapes, LONLAT, pair_id="pair", **days)
-    books = load_rulebooks(ROOT / "cases" / "rulebook")
+    books = load_rulebooks(rulebooks_of(DEFAULT))
     book = in_force(books, days["after"].date())
     facts = {}
     for i, (change, found) in enumerate(measure(frame, {}, {}).items()):
