@@ -91,8 +91,8 @@ def land_of(
     ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], groups, basic, redline)
     return {
         change: {
-            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2, "group_mu": ledger.group_mu,
-            "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2,
+            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2, "group_m2": ledger.group_m2,
+            "group_mu": ledger.group_mu, "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2,
         }
         for change, ledger in zip(frame["change_id"], ledgers, strict=True)
     }  # fmt: skip
