@@ -1,9 +1,11 @@
 """A case report in words: the plain data of a case turned into the strings that the page shows."""
 
+import math
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
+from cadastre.landcover import UNCLASSIFIED
 from cases.records import Event
 from cases.show import mu
 from cases.workflow import MACHINE
@@ -73,6 +75,8 @@ def lacking(data: CaseData, chips: dict[str, Chip], words: Words) -> list[str]:
     found += [label("lacks_fact", fact=fact, why=why) for fact, why in said["judgement"]["missing"].items()]
     if data.land is None:
         found.append(label("lacks_ledger"))
+    elif data.land.mu.get(UNCLASSIFIED):
+        found.append(label("lacks_land", mu=f"{data.land.mu[UNCLASSIFIED]:,.2f}"))
     if not said["case"]["region"]:
         found.append(label("lacks_region"))
     for which in ("before", "after"):
@@ -148,8 +152,6 @@ def _seen_by(data: CaseData, which: str, words: Words) -> str:
 
 def _map(data: CaseData, words: Words) -> dict[str, Any]:
     """Rings as fractions of a square about the box, x east and y south, true to scale at its middle latitude."""
-    import math
-
     west, south, east, north = data.said["change"]["box"]
     squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
     side = max((east - west) * squeeze, north - south, 1e-9) * 1.25

@@ -9,10 +9,10 @@ import rasterio.features
 import shapely
 from affine import Affine
 from PIL import Image, ImageDraw, ImageFont
-from pyproj import CRS
+from pyproj import CRS, Proj
 
 from cases.records import SceneRecord
-from ground.crs import LONLAT, equal_area_crs, to_crs
+from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, Unreachable
 from imagery.catalog import open_scene
 from imagery.quicklook import painted
@@ -35,7 +35,7 @@ GONE, NOT_RECORDED, UNSEEN, SEEN = "gone", "not_recorded", "unseen", "seen"
 
 @dataclass(frozen=True)
 class Frame:
-    """The ground that both chips show: a square about the change, in metres, north up."""
+    """The ground that both chips show: a square about the change; true north is `convergence` degrees off up."""
 
     crs: CRS
     outline: shapely.Geometry
@@ -43,6 +43,9 @@ class Frame:
     x: float
     y: float
     side_m: float
+    scale: float
+    """Length of a true metre in `crs`."""
+    convergence: float
 
     def grid(self, gsd_m: float) -> Grid:
         """The square on pixels as fine as the scene's, and never more than are drawn."""
@@ -69,12 +72,21 @@ class Chip:
 def frame_of(outline: shapely.Geometry, coarsest_m: float) -> Frame:
     """The ground to show of a change in degrees, in scenes of a ground sample distance of `coarsest_m` at most."""
     west, south, east, north = outline.bounds
-    crs = equal_area_crs(west, south, east, north)
+    lon, lat = (west + east) / 2, (south + north) / 2
+    crs = utm_of(lon, lat)
+    there = Proj(crs).get_factors(lon, lat)
     shape = to_crs(np.array([outline], dtype=object), LONLAT, crs, "change")[0]
     left, bottom, right, top = shape.bounds
     extent = max(right - left, top - bottom)
     side = max(extent * AROUND, extent + 4 * coarsest_m, LEAST_PIXELS * coarsest_m)
-    return Frame(crs, shape, (left + right) / 2, (bottom + top) / 2, side)
+    middle = (left + right) / 2, (bottom + top) / 2
+    return Frame(crs, shape, *middle, side, there.meridional_scale, there.meridian_convergence)
+
+
+def utm_of(lon: float, lat: float) -> CRS:
+    """The UTM zone of a place: known to PROJ by its number, so that ten reports a second need no search for ways."""
+    zone = min(60, int((lon + 180) // 6) + 1)
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
 
 
 def chip(record: SceneRecord | None, frame: Frame) -> Chip:
@@ -130,8 +142,8 @@ def _drawn(picture: Image.Image, frame: Frame) -> bytes:
     ground.paste(shown, mask=shown.getchannel("A"))
     pen = ImageDraw.Draw(ground)
     _outline(pen, frame)
-    _scale_bar(pen, frame.side_m)
-    _north(pen)
+    _scale_bar(pen, frame.side_m / frame.scale)
+    _north(pen, frame.convergence)
     stream = io.BytesIO()
     ground.save(stream, "PNG", optimize=False)
     return stream.getvalue()
@@ -171,8 +183,14 @@ def _scale_bar(pen: ImageDraw.ImageDraw, side_m: float) -> None:
     pen.text((left, base - 32), said, fill=(0, 0, 0), font=ImageFont.load_default(22))
 
 
-def _north(pen: ImageDraw.ImageDraw) -> None:
-    x, top = SIDE_PX - 40, 16
-    pen.rectangle((x - 24, top - 8, x + 24, top + 74), fill=(255, 255, 255))
-    pen.polygon([(x, top), (x - 14, top + 40), (x, top + 31), (x + 14, top + 40)], fill=(0, 0, 0))
-    pen.text((x, top + 42), "N", fill=(0, 0, 0), font=ImageFont.load_default(24), anchor="ma")
+def _north(pen: ImageDraw.ImageDraw, convergence: float) -> None:
+    x, y = SIDE_PX - 40, 36
+    turn = math.radians(-convergence)
+    arrow = [(0, -20), (-14, 20), (0, 11), (14, 20)]
+    turned = [
+        (x + px * math.cos(turn) - py * math.sin(turn), y + px * math.sin(turn) + py * math.cos(turn))
+        for px, py in arrow
+    ]
+    pen.rectangle((x - 26, 8, x + 26, 90), fill=(255, 255, 255))
+    pen.polygon(turned, fill=(0, 0, 0))
+    pen.text((x, 60), "N", fill=(0, 0, 0), font=ImageFont.load_default(24), anchor="ma")
