@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "cadastre": {"ground", "database", "detection.changes"},
     "law": {"ground"},
     "cases": {"ground", "database", "cadastre", "law", "detection.changes"},
+    "reports": {"ground", "imagery", "database", "cadastre", "cases", "detection.changes"},
     "api": {"ground", "cases", "imagery", "detection.changes"},
     "settings": {"ground"},
     "terminal": set(),
@@ -30,6 +31,7 @@ MAY_IMPORT = {
     "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
+    "report_verbs": {"ground", "settings", "terminal", "cases", "reports"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
@@ -40,6 +42,7 @@ MAY_IMPORT = {
         "case_verbs",
         "cadastre_verbs",
         "replay_verb",
+        "report_verbs",
         "db_verbs",
         "detect_verbs",
         "imagery",
