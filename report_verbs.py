@@ -40,7 +40,9 @@ def cases_report(
     moment = end_of(at, "--at") if at else None
     made = write_case_report(_store(db), case_id, load_workflow(), to, _language(lang), moment)
     if json:
-        terminal.print_json({"file": str(to), "sha256": made.sha256, "lacking": made.lacking, "said": made.said})
+        terminal.print_json(
+            {"file": str(to), "sha256": made.sha256, "lacking": made.lacking, "said": made.said}
+        )
         return
     terminal.say(f"Written to {to}; sha256 of its data {made.sha256}")
     for line in made.lacking:
@@ -75,7 +77,9 @@ def cases_export(
 def stats(
     region: Annotated[str, typer.Option(help="Only regions whose code begins so.")] = "",
     first: Annotated[str | None, typer.Option("--from", help="First day of the later scene.")] = None,
-    last: Annotated[str | None, typer.Option("--until", help="Last day of the later scene, included.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--until", help="Last day of the later scene, included.")
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="As known on this day: 2020-08-04, or a moment.")
     ] = None,

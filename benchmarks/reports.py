@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ def entry_of(count: int, scenes: list[dict[str, Any]], pair: dict[str, Any]) -> 
     said = judge(next(iter(facts.values())), None)
     sure = judge(next(iter(facts.values())), book)
     land = {
-        row.change_id: {"area_m2": row.area_m2, "group_mu": {"cultivated": 2.0, "unclassified": 0.0, "construction": 0.31},
-                        "basic_m2": 0.0, "redline_m2": 0.0}
+        row.change_id: {
+            "area_m2": row.area_m2, "group_mu": {"cultivated": 2.0, "unclassified": 0.0, "construction": 0.31},
+            "basic_m2": 0.0, "redline_m2": 0.0,
+        }
         for row in frame.itertuples()
     }  # fmt: skip
     return ledger.Entry(
@@ -89,7 +92,8 @@ def drawn_scenes(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rows.append(
             {
                 "id": name, "name": name, "sensor": scene.sensor, "acquired": scene.acquired_utc,
-                "gsd_m": scene.grid.gsd_m, "href": str(path), "west": west, "south": south, "east": east, "north": north,
+                "gsd_m": scene.grid.gsd_m, "href": str(path),
+                "west": west, "south": south, "east": east, "north": north,
             }
         )  # fmt: skip
     return rows, {"id": "pair", "before_scene": "before", "after_scene": "after", "made": {}}
@@ -109,7 +113,9 @@ def filled(store: CaseStore, entry: ledger.Entry) -> None:
     with store.transaction(writes=True) as session:
         changes = entry.changes["change_id"].tolist()
         moves = [
-            history.event(f"case-{change}", now, "moved", "", actor="a", role="county", origin="suspected", to=STATUSES[i % 8])
+            history.event(
+                f"case-{change}", now, "moved", "", actor="a", role="county", origin="suspected", to=STATUSES[i % 8]
+            )
             for i, change in enumerate(changes)
         ]  # fmt: skip
         history.append(session, moves)
@@ -119,15 +125,18 @@ def measured(store: CaseStore) -> dict[str, Any]:
     """Statistics three times, of everything and of a county; PDFs of some cases, the first one cold."""
     now = datetime.now(UTC)
     spent, figures = zip(*[seconds(lambda: statistics(store, now)) for _ in range(3)], strict=True)
+    # As of the moment between the run and the moves: every judgement is ranked, no shortcut.
+    past, _ = seconds(lambda: statistics(store, now - timedelta(days=1)))
     of_county, _ = seconds(lambda: statistics(store, now, "140105"))
     cases = store.cases(CaseFilter(), limit=REPORTS).items
     road, moment = load_workflow(), datetime(2026, 6, 1, tzinfo=UTC)
     pdf = [
-        seconds(lambda case=case: case_report(store, case.id, road, list(Language)[i % 2], moment))
+        seconds(partial(case_report, store, case.id, road, list(Language)[i % 2], moment))
         for i, case in enumerate(cases)
     ]
     return {
-        "cases": figures[0].figures[0].number, "statistics_s": list(spent), "statistics_of_a_county_s": of_county,
+        "cases": figures[0].figures[0].number, "statistics_s": list(spent),
+        "statistics_of_a_county_s": of_county, "statistics_of_a_past_day_s": past,
         "pdf_first_s": pdf[0][0], "pdf_then_s": [one for one, _ in pdf[1:]], "pdf_bytes": len(pdf[0][1].pdf),
     }  # fmt: skip
 
@@ -153,7 +162,11 @@ def main() -> None:
                 found = measured(store)
                 store.engine.dispose()
     known = json.loads(asked.out.read_text()) if asked.out and asked.out.is_file() else {}
-    known |= {"machine": platform.machine(), "cpus": os.cpu_count(), asked.on: found | {"peak_rss_mib": peak_rss_mib()}}
+    known |= {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        asked.on: found | {"peak_rss_mib": peak_rss_mib()},
+    }
     text = json.dumps(known, indent=2) + "\n"
     sys.stdout.write(text)
     if asked.out:

@@ -41,7 +41,9 @@ class CaseData:
     @property
     def sha256(self) -> str:
         """Of all that is said: the same as long as nothing in the case, its judgement or its scenes changes."""
-        text = json.dumps(self.said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+        text = json.dumps(
+            self.said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 

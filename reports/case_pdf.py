@@ -64,7 +64,12 @@ def case_pages(
 
 
 def write_case_report(
-    store: CaseStore, case_id: str, workflow: Workflow, to: Path, language: Language, at: datetime | None = None
+    store: CaseStore,
+    case_id: str,
+    workflow: Workflow,
+    to: Path,
+    language: Language,
+    at: datetime | None = None,
 ) -> Report:
     """The report in a file that is whole or absent."""
     report = case_report(store, case_id, workflow, language, at)

@@ -247,4 +247,9 @@ def _event(event: Event, words: Words) -> list[str]:
         f"{words.of('evidence', kind)}: {text}" for kind, text in event.evidence.items() if kind != "reason"
     )
     who = f"{event.actor} ({words.of('role', event.role)})"
-    return [moment(event.at, words).removesuffix(" UTC"), who, step, " · ".join(t for t in (event.reason, brought) if t)]
+    return [
+        moment(event.at, words).removesuffix(" UTC"),
+        who,
+        step,
+        " · ".join(t for t in (event.reason, brought) if t),
+    ]

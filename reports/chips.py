@@ -51,9 +51,7 @@ class Frame:
         """The square on pixels as fine as the scene's, and never more than are drawn."""
         count = max(1, min(SIDE_PX, math.ceil(self.side_m / gsd_m)))
         pixel, half = self.side_m / count, self.side_m / 2
-        return Grid(
-            self.crs, Affine(pixel, 0, self.x - half, 0, -pixel, self.y + half), count, count
-        )
+        return Grid(self.crs, Affine(pixel, 0, self.x - half, 0, -pixel, self.y + half), count, count)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ class Formula(Strict):
     def _is_a_share(self) -> "Formula":
         outside = {*self.over, *self.confirmed} - set(self.under)
         if outside:
-            raise ValueError(f"under must hold what over and confirmed hold, also {', '.join(sorted(outside))}")
+            raise ValueError(
+                f"under must hold what over and confirmed hold, also {', '.join(sorted(outside))}"
+            )
         return self
 
 

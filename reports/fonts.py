@@ -14,8 +14,9 @@ from ground.errors import BadInput
 
 WHEEL = "cvttf_NotoSansCJK_Regular"
 LIKED = (
-    "Noto Sans CJK SC", "Noto Sans CJK TC", "Source Han Sans SC", "Source Han Sans CN", "Noto Sans SC", "WenQuanYi Zen Hei",
-    "WenQuanYi Micro Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimSun", "PingFang SC", "DejaVu Sans",
+    "Noto Sans CJK SC", "Noto Sans CJK TC", "Source Han Sans SC", "Source Han Sans CN", "Noto Sans SC",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimSun", "PingFang SC",
+    "DejaVu Sans",
 )  # fmt: skip
 """Families of the system in the order in which they are taken."""
 MEND = (

@@ -36,9 +36,10 @@ class LandTable:
     @property
     def closes(self) -> bool:
         """Whether the groups are the change, within 0.01 亩."""
-        return abs(self.gap_m2) <= CLOSES_MU * M2_PER_MU and abs(
-            sum(self.mu.values()) - self.area_mu
-        ) <= CLOSES_MU + 1e-9
+        return (
+            abs(self.gap_m2) <= CLOSES_MU * M2_PER_MU
+            and abs(sum(self.mu.values()) - self.area_mu) <= CLOSES_MU + 1e-9
+        )
 
 
 def land_table(land: dict[str, Any] | None, area_m2: float, facts: dict[str, Any]) -> LandTable | None:

@@ -4,7 +4,7 @@ import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typst
 
@@ -15,7 +15,11 @@ FOLDER = Path(__file__).parent
 
 
 def rendered(
-    template: str, data: dict[str, Any], files: dict[str, bytes], at: datetime, form: str = "pdf"
+    template: str,
+    data: dict[str, Any],
+    files: dict[str, bytes],
+    at: datetime,
+    form: Literal["pdf", "png"] = "pdf",
 ) -> list[bytes]:
     """The PDF (one item), or with form "png" a picture of every page.
 
@@ -39,4 +43,4 @@ def rendered(
             made = compiler.compile(format=form, ppi=110.0, timestamp=int(at.timestamp()))
         except typst.TypstError as error:
             raise BadInput(f"{template}: cannot be set ({one_line(error)}); report this fault") from error
-    return list(made) if isinstance(made, list) else [made]
+    return list(made) if isinstance(made, list) else [made or b""]

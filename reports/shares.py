@@ -8,13 +8,16 @@ from reports.definitions import Definitions, Formula
 from reports.numbering import COUNTY_DIGITS
 from reports.tally import Days, Tally
 
+DOUBT = "doubt"
 PLAIN, DEDUCTED, CONFIRMED = "plain", "deducted", "confirmed"
 BELOW, REACHED, UNKNOWN = "below", "reached", "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """One share. `share` is None where it is not known, and `why` says so; it lies from `least` to `most` then.
+    """One share; None where it is not known, for `why` (a key of words.toml). It lies from `least` to `most`.
+
+    `open_mu`: area of unknown land class in it; `doubt_mu`: cultivated area that is left out, for it is in doubt.
 
     `against`: below or reached (the line itself counts), where even what is unknown cannot turn it; else unknown.
     """
@@ -30,6 +33,8 @@ class Share:
     line: float | None
     against: str
     why: str
+    open_mu: float
+    doubt_mu: float
     source: str
 
 
@@ -55,7 +60,9 @@ def shares_of(
         own = [row for row in rows if (row.county, row.year) == (county, year)]
         formula = means.formula_on(min(date(year, 12, 31), as_of.date()))
         why = _not_known(county, formula, is_whole)
-        found += [_share(county, year, name, own, means, formula, why) for name in (PLAIN, DEDUCTED, CONFIRMED)]
+        found += [
+            _share(county, year, name, own, means, formula, why) for name in (PLAIN, DEDUCTED, CONFIRMED)
+        ]
     return found
 
 
@@ -66,28 +73,30 @@ def _touches(year: int, period: Days) -> bool:
 
 def _not_known(county: str, formula: Formula | None, is_whole: bool) -> str:
     if formula is None:
-        return "no formula was in force"
+        return "no_formula"
     if len(county) < COUNTY_DIGITS:
-        return "the county is not known"
-    return "" if is_whole else "only a part of the county is seen from here"
+        return "no_county"
+    return "" if is_whole else "part_seen"
 
 
 def _share(
-    county: str, year: int, figure: str, rows: Sequence[Tally], means: Definitions, formula: Formula | None, why: str
+    county: str,
+    year: int,
+    figure: str,
+    rows: Sequence[Tally],
+    means: Definitions,
+    formula: Formula | None,
+    why: str,
 ) -> Share:
     if formula is None:
         return Share(
             region=county, year=year, figure=figure, over_mu=0, under_mu=0, share=None, least=None, most=None,
-            line=None, against=UNKNOWN, why=why, source="",
+            line=None, against=UNKNOWN, why=why, open_mu=0, doubt_mu=0, source="",
         )  # fmt: skip
     over, rest = _fraction(figure, rows, means, formula)
     share, least, most = (None, None, None) if why else _bounds(over, rest)
     if not why and share is None:
-        why = (
-            f"the land class of {over.open + rest.open:,.2f} 亩 is unknown"
-            if over.open + rest.open
-            else "no cultivated land in new construction land"
-        )
+        why = "land_unknown" if over.open + rest.open else "nothing_cultivated"
     return Share(
         region=county,
         year=year,
@@ -100,8 +109,14 @@ def _share(
         line=formula.line,
         against=_against(least, most, formula.line),
         why=why,
+        open_mu=round(over.open + rest.open, 2),
+        doubt_mu=round(sum((row.cultivated_mu for row in rows if _kind(row, means) == DOUBT), 0.0), 2),
         source=f"{formula.title}, from {formula.effective_from}: {formula.source}",
     )
+
+
+def _kind(row: Tally, means: Definitions) -> str:
+    return means.kind_of(row.status, row.verdict)
 
 
 def _fraction(
@@ -109,9 +124,10 @@ def _fraction(
 ) -> tuple[_Amount, _Amount]:
     """What the numerator holds, and what the denominator holds besides."""
     counted = {*formula.over, *(formula.confirmed if figure == CONFIRMED else ())}
-    over, rest = [], []
+    over: list[Tally] = []
+    rest: list[Tally] = []
     for row in rows:
-        kind = means.kind_of(row.status, row.verdict)
+        kind = _kind(row, means)
         if kind not in formula.under or row.change_class in formula.without_classes:
             continue
         is_deducted = figure == DEDUCTED and row.status in formula.deducted

@@ -37,7 +37,10 @@ def _xlsx(found: Statistics, to: Path, words: Words, at: datetime) -> None:
     book = Workbook()
     about = book.active
     about.title = words.of("stat", "note")
-    lines = [*heading_of(found, words), (words.of("stat", "made"), f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")]
+    lines = [
+        *heading_of(found, words),
+        (words.of("stat", "made"), f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
+    ]
     for line in (*lines, *(("", note) for note in notes_of(found, words))):
         about.append(list(line))
     for table in tables_of(found, words):
@@ -79,7 +82,10 @@ def statistics_page(found: Statistics, words: Words, at: datetime) -> dict[str, 
                     "title": table.title,
                     "columns": table.columns,
                     "rows": [[_shown(value) for value in row] for row in table.rows],
-                    "right": [all(isinstance(row[i], int | float) for row in table.rows) for i in range(len(table.columns))],
+                    "right": [
+                        all(isinstance(row[i], int | float) for row in table.rows)
+                        for i in range(len(table.columns))
+                    ],
                 }
                 for table in tables_of(found, words)
             ],

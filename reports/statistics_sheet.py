@@ -72,11 +72,19 @@ def _shares(shares: list[Share], words: Words) -> Table:
     rows = [
         [
             _region(one.region, words), one.year, _word(words, one.figure), one.over_mu, one.under_mu,
-            _percent(one, words), "" if one.line is None else f"{one.line:.0%}", _word(words, one.against), one.why,
+            _percent(one, words), "" if one.line is None else f"{one.line:.0%}",
+            _word(words, one.against), _note(one, words),
         ]
         for one in shares
     ]  # fmt: skip
     return Table("shares", _word(words, "shares"), [_word(words, name) for name in names], rows)
+
+
+def _note(one: Share, words: Words) -> str:
+    said = [words.of("why", one.why).format(mu=f"{one.open_mu:,.2f}")] if one.why else []
+    if one.doubt_mu:
+        said.append(words.of("why", "doubt").format(mu=f"{one.doubt_mu:,.2f}"))
+    return "; ".join(said)
 
 
 def _percent(one: Share, words: Words) -> str:
@@ -92,7 +100,7 @@ def _rectification(found: Statistics, words: Words) -> Table:
     rows = [
         [
             _region(one.region, words), one.number, one.violating_mu, one.unrectified_mu,
-            _word(words, UNKNOWN) if one.share is None else f"{one.share:.2%}",
+            "–" if one.share is None else f"{one.share:.2%}",
         ]
         for one in found.rectification
     ]  # fmt: skip

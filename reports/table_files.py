@@ -54,7 +54,9 @@ def _shapefile(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: 
             out[column.name] = [None if pd.isna(m) else m.date() for m in frame[column.name]]
         elif column.kind == "text":
             out[column.name], cut = _fitting(frame[column.name], column, encoding)
-            notes += [f"{column.field}: {cut} texts were cut to {DBF_BYTES} bytes of {encoding}"] if cut else []
+            notes += (
+                [f"{column.field}: {cut} texts were cut to {DBF_BYTES} bytes of {encoding}"] if cut else []
+            )
     moments = ", ".join(column.field for column in columns if column.kind == "moment")
     notes.append(f"{moments}: a DBF keeps the day (UTC), not the time")
     if frame[[column.name for column in columns if column.kind == "number"]].isna().any(axis=None):
@@ -108,7 +110,9 @@ def _geojson(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: st
 
 def _written(frame: gpd.GeoDataFrame, path: Path, **how: Any) -> None:
     try:
-        pyogrio.write_dataframe(frame, path, layer=None if how["driver"] != "GPKG" else LAYER, geometry_type="Polygon", **how)
+        pyogrio.write_dataframe(
+            frame, path, layer=None if how["driver"] != "GPKG" else LAYER, geometry_type="Polygon", **how
+        )
     except pyogrio.errors.DataSourceError as error:
         raise cannot_write(path, error) from error
 
@@ -120,7 +124,9 @@ def _xlsx(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: str) 
     sheet = book.create_sheet(LAYER)
     sheet.freeze_panes = "A2"
     for i, title in enumerate(titles):
-        sheet.column_dimensions[_letter(i)].width = max(12, 2 * len(title) if language == Language.ZH else len(title))
+        sheet.column_dimensions[_letter(i)].width = max(
+            12, 2 * len(title) if language == Language.ZH else len(title)
+        )
     header = [WriteOnlyCell(sheet, title) for title in [*titles, *POINT[language]]]
     for cell in header:
         cell.font = Font(bold=True)
@@ -180,7 +186,12 @@ def _cells(frame: gpd.GeoDataFrame) -> Sequence[list[Any]]:
     for column in load_columns():
         values = frame[column.name]
         if column.kind == "moment":
-            columns.append([None if pd.isna(m) else m.to_pydatetime().astimezone(UTC).replace(tzinfo=None) for m in values])
+            columns.append(
+                [
+                    None if pd.isna(m) else m.to_pydatetime().astimezone(UTC).replace(tzinfo=None)
+                    for m in values
+                ]
+            )
         elif column.kind == "number":
             columns.append([None if pd.isna(v) else float(v) for v in values])
         else:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     String,
     and_,
     case,
-    cast,
     func,
     join,
     literal,
@@ -122,7 +121,7 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
 def _judged_last(session: Session, as_of: datetime) -> FromClause:
     """Changes beside their latest judgement up to a moment.
 
-    Where nothing was judged since, that is the one which the change names; ranking all of them takes four times as long.
+    Where nothing was judged since, that is the one which the change names: ranking all of them takes longer.
     """
     if session.scalar(select(JudgementRow.id).where(JudgementRow.judged > as_of).limit(1)) is None:
         return join(ChangeRow, JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
