@@ -1,6 +1,7 @@
 """A case report in words: the plain data of a case turned into the strings that the page shows."""
 
 import math
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,9 @@ from reports.words import Words
 
 MOST_POINTS = 24
 """Corner points that are listed."""
-LONGEST_WORD = 24
-SOFT = "\u200b"
+LONG_WORD = re.compile(r"[!-~]{25,}")
+"""Chinese breaks anywhere, by rules of its own; a hash or an address breaks nowhere."""
+SOFT, SOFT_EVERY = "\u200b", 8
 """Where a line may break."""
 LEAST_SHOWN = 0.0005
 ANSWERS = {True: "holds", False: "fails", None: "unknown"}
@@ -50,7 +52,7 @@ def printable(value: Any) -> Any:
     """Text without control characters, its long words breakable; lists and tables likewise."""
     if isinstance(value, str):
         clean = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in value)
-        return " ".join(_breakable(word) for word in clean.split(" "))
+        return LONG_WORD.sub(_breakable, clean)
     if isinstance(value, dict):
         return {key: printable(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -58,10 +60,9 @@ def printable(value: Any) -> Any:
     return value
 
 
-def _breakable(word: str) -> str:
-    if len(word) <= LONGEST_WORD:
-        return word
-    return SOFT.join(word[i : i + 8] for i in range(0, len(word), 8))
+def _breakable(found: re.Match[str]) -> str:
+    word = found[0]
+    return SOFT.join(word[i : i + SOFT_EVERY] for i in range(0, len(word), SOFT_EVERY))
 
 
 def lacking(data: CaseData, chips: dict[str, Chip], words: Words) -> list[str]:
@@ -219,10 +220,15 @@ def _rule(data: CaseData, words: Words) -> dict[str, Any]:
         "conditions": None
         if conditions is None
         else [
-            [_fact(one["fact"], said), one["asked"], _value(one["value"], words), label(one["answer"])]
+            [
+                _fact(one["fact"], said),
+                one["asked"],
+                _value(one["value"], words, one["fact"]),
+                label(one["answer"]),
+            ]
             for one in conditions
         ],
-        "seen": [[_fact(name, said), _value(value, words)] for name, value in said["seen"].items()],
+        "seen": [[_fact(name, said), _value(value, words, name)] for name, value in said["seen"].items()],
         "missing": [[_fact(name, said), why] for name, why in said["missing"].items()],
         "settles": [[one["text"], label("minutes", n=f"{one['minutes']:g}")] for one in said["settles"]],
     }
@@ -233,7 +239,9 @@ def _fact(name: str, said: dict[str, Any]) -> str:
     return f"{name} ({title})" if title else name
 
 
-def _value(value: Any, words: Words) -> str:
+def _value(value: Any, words: Words, fact: str) -> str:
+    if fact == "change_class":
+        return f"{value} ({words.of('class', value)})"
     if value is None:
         return words.label("unknown")
     return f"{value:,.12g}" if isinstance(value, int | float) else str(value) or words.label("none")
@@ -242,7 +250,7 @@ def _value(value: Any, words: Words) -> str:
 def _event(event: Event, words: Words) -> list[str]:
     moved = event.from_status != event.to_status
     arrow = [words.of("status", one) for one in (event.from_status, event.to_status) if one]
-    step = words.of("kind", event.kind) + (f"：{' → '.join(arrow)}" if moved else "")
+    step = words.of("kind", event.kind) + (f"{words.label('colon')}{' → '.join(arrow)}" if moved else "")
     brought = "; ".join(
         f"{words.of('evidence', kind)}: {text}" for kind, text in event.evidence.items() if kind != "reason"
     )

@@ -47,9 +47,9 @@ class Frame:
     """Length of a true metre in `crs`."""
     convergence: float
 
-    def grid(self, gsd_m: float) -> Grid:
-        """The square on pixels as fine as the scene's, and never more than are drawn."""
-        count = max(1, min(SIDE_PX, math.ceil(self.side_m / gsd_m)))
+    def grid(self, gsd_m: float, most: int = SIDE_PX) -> Grid:
+        """The square on pixels as fine as the scene's, and never more than `most` of them."""
+        count = max(1, min(most, math.ceil(self.side_m / gsd_m - 1e-9)))
         pixel, half = self.side_m / count, self.side_m / 2
         return Grid(self.crs, Affine(pixel, 0, self.x - half, 0, -pixel, self.y + half), count, count)
 
@@ -121,12 +121,18 @@ def _as_recorded(record: SceneRecord) -> Scene:
 
 
 def _unseen(codes: Codes, frame: Frame) -> dict[str, float]:
-    """Share of the change's pixels by the reason why they were not seen."""
-    grid = frame.grid(frame.side_m / codes.shape[0])
-    inside = rasterio.features.geometry_mask(
-        [frame.outline], codes.shape, grid.transform, invert=True, all_touched=True
-    )
-    found = codes[inside]
+    """Share of the change's area by the reason why it was not seen; pixels are cut finer, for a small change is few."""
+    finer = math.ceil(SIDE_PX / codes.shape[0])
+    cut = codes.repeat(finer, axis=0).repeat(finer, axis=1)
+    grid = frame.grid(frame.side_m / cut.shape[0], most=cut.shape[0])
+    # What is smaller than a picture element lies in those that it touches.
+    for all_touched in (False, True):
+        inside = rasterio.features.geometry_mask(
+            [frame.outline], cut.shape, grid.transform, invert=True, all_touched=all_touched
+        )
+        if inside.any():
+            break
+    found = cut[inside]
     counts = {Observation(int(code)).name.lower(): int((found == code).sum()) for code in np.unique(found)}
     counts.pop("observed", None)
     return {name: count / found.size for name, count in counts.items()}
