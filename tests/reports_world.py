@@ -21,7 +21,9 @@ SQUARE = rect(0, 0, 100, 60)
 LAND = {
     "area_m2": 6000.0,
     "class_m2": {"0103": 4000.0, "0702": 2000.0},
-    "group_m2": {"cultivated": 4000.0, "other_agricultural": 0.0, "unused": 0.0, "construction": 2000.0, "unclassified": 0.0},
+    "group_m2": {
+        "cultivated": 4000.0, "other_agricultural": 0.0, "unused": 0.0, "construction": 2000.0, "unclassified": 0.0,
+    },
     "group_mu": {"cultivated": 6.0, "other_agricultural": 0.0, "unused": 0.0, "construction": 3.0, "unclassified": 0.0},
     "basic_m2": 1000.0,
     "redline_m2": 0.0,

@@ -127,7 +127,8 @@ def test_forty_events_and_long_names_stay_on_their_pages(world: tuple[CaseStore,
     to_violation(store, case)
     for _ in range(9):
         for to, role, brought in (
-            ("objection", "county", {"reason": "x" * 400}), ("city_review", "city", {}), ("province_review", "city", {}),
+            ("objection", "county", {"reason": "x" * 400}), ("city_review", "city", {}),
+            ("province_review", "city", {}),
             ("violation", "province", {"reason": "照片方位角与图斑不符" * 9}),
         ):  # fmt: skip
             store.move(case, to, ROAD, actor="欧阳·买买提·阿不都热合曼" * 3, role=role, evidence=brought)
@@ -177,7 +178,7 @@ def test_no_font_no_boxes(world: tuple[CaseStore, str], monkeypatch: pytest.Monk
     store, case = world
     monkeypatch.setattr(fonts, "faces", lambda _from_system: [])
     with pytest.raises(
-        BadInput, match="no font on this machine holds .* and .* more; install a font that does"
+        BadInput, match=r"no font on this machine holds .* and .* more; install a font that does"
     ):
         case_report(store, case, ROAD, Language.ZH)
 

@@ -14,7 +14,7 @@ from pyproj import CRS
 from sqlalchemy import update
 
 from cases.store import CaseStore
-from database.tables import ChangeRow, JudgementRow, SceneRow
+from database.tables import ChangeRow, SceneRow
 from ground.errors import BadInput
 from reports.table_files import write_table
 from reports.table_rows import Wanted, case_table, load_columns
@@ -163,8 +163,8 @@ def test_no_cases_make_an_empty_table(world: tuple[CaseStore, str], tmp_path: Pa
 
 
 @pytest.mark.sqlite
-def test_the_verb(world: tuple[CaseStore, str], tmp_path: Path) -> None:
-    assert JudgementRow.land is not None
+@pytest.mark.usefixtures("world")
+def test_the_verb(tmp_path: Path) -> None:
     words = ("cases", "export", "--db", tmp_path / "cases.db")
     code, out, _ = tiankan(*words, "--to", tmp_path / "t.gpkg", "--crs", "EPSG:4547", "--json")
     assert (code, json.loads(out)) == (0, {"file": str(tmp_path / "t.gpkg"), "cases": 1, "notes": []})
