@@ -18,6 +18,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.orm import Session
@@ -85,19 +86,19 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
     one = (
         select(
             func.substr(ChangeRow.region, 1, COUNTY_DIGITS).label("county"),
-            (func.substr(ChangeRow.region, 1, len(region)) == region).label("in_region"),
+            _begins(region).label("in_region"),
             func.substr(day, 1, YEAR_LETTERS).label("year"),
             _within(day, period).label("in_period"),
             case((is_latest, ChangeRow.change_class), else_=known_class).label("change_class"),
             JudgementRow.verdict.label("verdict"),
-            _moved_last(as_of).label("status"),
+            _moved_last(as_of, _is_postgres(session)).label("status"),
             ChangeRow.area_m2.label("area_m2"),
             func.coalesce(cultivated, 0.0).label("cultivated"),
             unknown.label("unknown"),
         )
         .select_from(_judged_last(session, as_of))
         .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
-        .where(func.substr(ChangeRow.region, 1, len(scope)) == scope)
+        .where(_begins(scope))
         .subquery()
     )
     by: Sequence[Any] = [
@@ -133,10 +134,20 @@ def _judged_last(session: Session, as_of: datetime) -> FromClause:
     return latest.join(ChangeRow, ChangeRow.id == JudgementRow.change_id)
 
 
-def _moved_last(as_of: datetime) -> ColumnElement[Any]:
+def _moved_last(as_of: datetime, is_postgres: bool) -> ColumnElement[Any]:
     """The status that the last event of a case up to a moment led to; looked up case by case, through the index."""
     own = select(EventRow.to_status).where(EventRow.case_id == CaseRow.id, EventRow.at <= as_of)
-    return own.order_by(EventRow.serial.desc()).limit(1).correlate(CaseRow).scalar_subquery()
+    # Not by the serial alone: PostgreSQL may then walk all events backward for every case.
+    last = (EventRow.serial + 0) if is_postgres else EventRow.serial
+    return own.order_by(last.desc()).limit(1).correlate(CaseRow).scalar_subquery()
+
+
+def _is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _begins(region: str) -> ColumnElement[bool]:
+    return func.substr(ChangeRow.region, 1, len(region)) == region if region else true()
 
 
 def _day(session: Session, is_latest: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -146,7 +157,7 @@ def _day(session: Session, is_latest: ColumnElement[bool]) -> ColumnElement[Any]
     """
     stored = (
         func.to_char(ChangeRow.after, "YYYY-MM-DD")
-        if session.get_bind().dialect.name == "postgresql"
+        if _is_postgres(session)
         else func.substr(type_coerce(ChangeRow.after, String), 1, DAY_LETTERS)
     )
     known = func.substr(JudgementRow.facts[LAST].as_string(), 1, DAY_LETTERS)
