@@ -26,14 +26,17 @@ def among(session: Session, column: Any, ids: Iterable[str]) -> ColumnElement[bo
 def add(session: Session, row: type[Base], rows: Rows) -> None:
     """Adds rows, given as dicts that all have the same keys; serials follow their order. No defaults are filled in.
 
-    COPY goes into a table for the time of the transaction first: into one with row-level security it may not.
+    Where row-level security binds this user COPY may not write: it goes into a table of the transaction first.
     """
     if not rows:
         return
     table, names = _table(row), list(rows[0])
     listed = _listed(names)
     if _is_postgres(session):
-        _copy(session, table, names, rows)
+        if not session.scalar(select(func.row_security_active(table.name))):
+            _copy(session, table, names, rows, table.name)
+            return
+        _incoming(session, table, names, rows)
         session.execute(text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM incoming'))
         session.execute(text("DROP TABLE incoming"))
         return
@@ -48,7 +51,7 @@ def alter(session: Session, row: type[Base], key: str, rows: Rows) -> None:
         return
     table, names = _table(row), [name for name in rows[0] if name != key]
     if _is_postgres(session):
-        _copy(session, table, [*names, key], rows)
+        _incoming(session, table, [*names, key], rows)
         sets = ", ".join(f'"{name}" = incoming."{name}"' for name in names)
         same = f'"{table.name}"."{key}" = incoming."{key}"'
         session.execute(text(f'UPDATE "{table.name}" SET {sets} FROM incoming WHERE {same}'))
@@ -107,18 +110,20 @@ def _once(turn: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     return turned
 
 
-def _copy(session: Session, table: Table, names: list[str], rows: Rows) -> None:
+def _incoming(session: Session, table: Table, names: list[str], rows: Rows) -> None:
     """The rows into `incoming`, a table of this transaction."""
-    listed = _listed(names)
-    session.execute(
-        text(f'CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {listed} FROM "{table.name}" WITH NO DATA')
-    )
+    made = f'CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_listed(names)} FROM "{table.name}" WITH NO DATA'
+    session.execute(text(made))
+    _copy(session, table, names, rows, "incoming")
+
+
+def _copy(session: Session, table: Table, names: list[str], rows: Rows, into: str) -> None:
     connection = session.connection()
     driver, error_of = connection.connection.driver_connection, connection.dialect.loaded_dbapi.Error
     assert driver is not None
     prepared = _prepared(session, table, names, rows)
     try:
-        with driver.cursor() as cursor, cursor.copy(f"COPY incoming ({listed}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{into}" ({_listed(names)}) FROM STDIN') as copy:
             for each in prepared:
                 copy.write_row(each)
     except error_of as error:
