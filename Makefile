@@ -10,7 +10,7 @@ setup: .venv/.installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tiankan: Python 3.11 or newer is needed; pass it as make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,train,ray,postgis,clouds,notebook,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web,train,ray,postgis,clouds,reports,notebook,dev]'
 	@touch $@
 
 demo: setup

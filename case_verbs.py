@@ -11,7 +11,7 @@ from settings import load_settings
 if TYPE_CHECKING:
     from cases.store import CaseStore
 
-cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move, and their evidence.")
+cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move, evidence, report, export.")
 
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]

@@ -17,6 +17,7 @@ import detect_verbs
 import evidence_verbs
 import model_verbs
 import replay_verb
+import report_verbs
 import rule_verbs
 import spot_verbs
 import terminal
@@ -37,6 +38,8 @@ app.add_typer(audit_verbs.audit_app, name="audit")
 app.add_typer(cadastre_verbs.cadastre_app, name="cadastre")
 case_verbs.cases_app.command()(evidence_verbs.evidence)
 case_verbs.cases_app.command("replay-bundle")(evidence_verbs.replay_bundle)
+case_verbs.cases_app.command("report")(report_verbs.cases_report)
+case_verbs.cases_app.command("export")(report_verbs.cases_export)
 app.add_typer(case_verbs.cases_app, name="cases")
 app.add_typer(db_verbs.db_app, name="db")
 rule_verbs.rules_app.command()(replay_verb.replay)
@@ -45,6 +48,7 @@ app.add_typer(spot_verbs.spots_app, name="spots")
 app.add_typer(model_verbs.models_app, name="models")
 for _verb in (detect_verbs.detect, detect_verbs.batch, detect_verbs.judge, detect_verbs.run):
     app.command()(_verb)
+app.command()(report_verbs.stats)
 app.command()(model_verbs.train)
 app.command()(model_verbs.evaluate)
 

@@ -104,8 +104,8 @@ def land_of(
     return {
         change: {
             "area_m2": ledger.area_m2, "class_m2": ledger.class_m2,
-            "group_mu": ledger.group_mu if groups else None, "basic_m2": ledger.basic_m2,
-            "redline_m2": ledger.redline_m2, "unknown": ledger.why | unsaid,
+            "group_m2": ledger.group_m2 if groups else None, "group_mu": ledger.group_mu if groups else None,
+            "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2, "unknown": ledger.why | unsaid,
         }
         for change, ledger in zip(frame["change_id"], ledgers, strict=True)
     }  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, any_, func, literal, select, text
+from sqlalchemy import ARRAY, JSON, ColumnElement, Dialect, String, Table, any_, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -26,14 +26,17 @@ def among(session: Session, column: Any, ids: Iterable[str]) -> ColumnElement[bo
 def add(session: Session, row: type[Base], rows: Rows) -> None:
     """Adds rows, given as dicts that all have the same keys; serials follow their order. No defaults are filled in.
 
-    COPY goes into a table for the time of the transaction first: into one with row-level security it may not.
+    Where row-level security binds this user COPY may not write: it goes into a table of the transaction first.
     """
     if not rows:
         return
     table, names = _table(row), list(rows[0])
     listed = _listed(names)
     if _is_postgres(session):
-        _copy(session, table, names, rows)
+        if not session.scalar(select(func.row_security_active(table.name))):
+            _copy(session, table, names, rows, table.name)
+            return
+        _incoming(session, table, names, rows)
         session.execute(text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM incoming'))
         session.execute(text("DROP TABLE incoming"))
         return
@@ -48,7 +51,7 @@ def alter(session: Session, row: type[Base], key: str, rows: Rows) -> None:
         return
     table, names = _table(row), [name for name in rows[0] if name != key]
     if _is_postgres(session):
-        _copy(session, table, [*names, key], rows)
+        _incoming(session, table, [*names, key], rows)
         sets = ", ".join(f'"{name}" = incoming."{name}"' for name in names)
         same = f'"{table.name}"."{key}" = incoming."{key}"'
         session.execute(text(f'UPDATE "{table.name}" SET {sets} FROM incoming WHERE {same}'))
@@ -85,37 +88,42 @@ def _prepared(session: Session, table: Table, names: list[str], rows: Rows) -> l
 
 
 def _turned(kind: Any, dialect: Dialect, values: list[Any]) -> list[Any]:
+    """A column as the driver takes it: JSON as text, for the driver's own wrapper of it costs twice the encoding."""
     if isinstance(kind, LonLat):
         return kind.bind_all(dialect, values)
+    if isinstance(kind, JSON):
+        nothing = None if kind.none_as_null else "null"
+        return _once(lambda value: nothing if value is None else json.dumps(value), values)
     process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    if process is None:
-        return values
+    return values if process is None else _once(process, values)
+
+
+def _once(turn: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Days and moments by what they say, empty things by their kind, all else by which object it is."""
     known: dict[Any, Any] = {}
     turned = []
     for value in values:
-        # Days and moments by what they say; all else by which object it is, alive as long as `values`.
-        name = value if isinstance(value, date) else id(value) if value else None
-        if name is None:
-            turned.append(process(value))
-            continue
+        name = value if isinstance(value, date) else id(value) if value else type(value)
         if name not in known:
-            known[name] = process(value)
+            known[name] = turn(value)
         turned.append(known[name])
     return turned
 
 
-def _copy(session: Session, table: Table, names: list[str], rows: Rows) -> None:
+def _incoming(session: Session, table: Table, names: list[str], rows: Rows) -> None:
     """The rows into `incoming`, a table of this transaction."""
-    listed = _listed(names)
-    session.execute(
-        text(f'CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {listed} FROM "{table.name}" WITH NO DATA')
-    )
+    made = f'CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_listed(names)} FROM "{table.name}" WITH NO DATA'
+    session.execute(text(made))
+    _copy(session, table, names, rows, "incoming")
+
+
+def _copy(session: Session, table: Table, names: list[str], rows: Rows, into: str) -> None:
     connection = session.connection()
     driver, error_of = connection.connection.driver_connection, connection.dialect.loaded_dbapi.Error
     assert driver is not None
     prepared = _prepared(session, table, names, rows)
     try:
-        with driver.cursor() as cursor, cursor.copy(f"COPY incoming ({listed}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{into}" ({_listed(names)}) FROM STDIN') as copy:
             for each in prepared:
                 copy.write_row(each)
     except error_of as error:

@@ -1,4 +1,4 @@
-"""A scene as a small picture for the eye: Web Mercator, natural color, transparent where nothing was recorded."""
+"""A scene as a picture for the eye: natural color, transparent where nothing was recorded; whole in Web Mercator."""
 
 import io
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pyproj import CRS
 from rasterio.windows import Window
 
 from ground.crs import transformed, transformer
-from imagery.reader import SceneReader
+from imagery.reader import Codes, SceneReader
 from imagery.scene import BandRef, Grid, Observation, Scene
 from imagery.sensors import common_name
 
@@ -47,9 +47,11 @@ def natural_bands(scene: Scene) -> tuple[BandRef, ...]:
     return (scene.bands[0],)
 
 
-def quicklook(scene: Scene, most_pixels: int = 1024) -> Quicklook:
-    """The picture of a scene; clouds are shown, for the eye may see what a mask forbids to measure."""
-    grid = mercator_grid(scene, most_pixels)
+def painted(scene: Scene, grid: Grid) -> tuple[Image.Image, Codes]:
+    """The scene on a grid in natural color (RGBA, clear where nothing was recorded), and the observation codes.
+
+    Clouds are shown, for the eye may see what a mask forbids to measure.
+    """
     with SceneReader(scene, grid, natural_bands(scene)) as reader:
         values, codes = reader.read(Window(0, 0, grid.width, grid.height), hide_unseen=False)
     recorded = ~np.isin(codes, (Observation.NODATA, Observation.OUTSIDE))
@@ -57,6 +59,13 @@ def quicklook(scene: Scene, most_pixels: int = 1024) -> Quicklook:
     bright = np.sqrt(np.clip((values - low) / max(high - low, 1e-9), 0, 1))
     rgb = np.broadcast_to((bright * 255).astype(np.uint8), (3, grid.height, grid.width))
     rgba = np.dstack([*rgb, recorded.astype(np.uint8) * 255])
+    return Image.fromarray(rgba, "RGBA"), codes
+
+
+def quicklook(scene: Scene, most_pixels: int = 1024) -> Quicklook:
+    """The picture of a scene in Web Mercator."""
+    grid = mercator_grid(scene, most_pixels)
+    picture, _ = painted(scene, grid)
     stream = io.BytesIO()
-    Image.fromarray(rgba, "RGBA").save(stream, "PNG")
+    picture.save(stream, "PNG")
     return Quicklook(stream.getvalue(), grid.bounds)

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "spots": {"ground", "database"},
     "cases": {"ground", "database", "cadastre", "law", "spots", "detection.changes"},
     "evidence": {"ground", "database", "cadastre", "law", "cases", "detection.changes"},
+    "reports": {"ground", "imagery", "database", "cadastre", "cases", "detection.changes"},
     "api": {"ground", "cases", "imagery", "detection.changes"},
     "settings": {"ground"},
     "terminal": set(),
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
+    "report_verbs": {"ground", "settings", "terminal", "cases", "reports"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
@@ -47,6 +49,7 @@ MAY_IMPORT = {
         "audit_verbs",
         "cadastre_verbs",
         "replay_verb",
+        "report_verbs",
         "db_verbs",
         "detect_verbs",
         "evidence_verbs",

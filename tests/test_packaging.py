@@ -41,7 +41,7 @@ def test_pins_are_name_and_version_only() -> None:
 
 def test_the_extras_that_the_readme_names_exist() -> None:
     assert set(PROJECT["project"]["optional-dependencies"]) == {
-        "web", "train", "ray", "postgis", "clouds", "notebook", "dev",
+        "web", "train", "ray", "postgis", "clouds", "reports", "notebook", "dev",
     }  # fmt: skip
 
 

@@ -1,0 +1,189 @@
+"""Seconds of statistics over many cases and of a case PDF, on SQLite and PostGIS: `python benchmarks/reports.py`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+import shapely
+from rasterio.transform import from_origin
+
+ROOT = Path(__file__).parent.parent
+sys.path[0] = str(ROOT)
+
+from cadastre.facts import Facts  # noqa: E402
+from cases import history, ledger  # noqa: E402
+from cases.rules import in_force, judge, load_rulebooks  # noqa: E402
+from cases.store import CaseFilter, CaseStore, open_store  # noqa: E402
+from cases.workflow import load_workflow  # noqa: E402
+from detection import changes as change_frame  # noqa: E402
+from ground.clock import peak_rss_mib  # noqa: E402
+from ground.crs import LONLAT  # noqa: E402
+from imagery.catalog import open_scene  # noqa: E402
+from reports.case_pdf import case_report  # noqa: E402
+from reports.statistics import statistics  # noqa: E402
+from reports.words import Language  # noqa: E402
+from tests import postgis  # noqa: E402
+
+LAYERS = ("approvals", "land_supply", "registrations", "facilities", "redline")
+"""Each gives four facts; with those of the change itself a judgement keeps 25."""
+STATUSES = ["field_check", "proven", "city_review", "returned", "lawful", "violation", "filed", "signed_off"]
+COUNTIES = ["140105", "140106", "140121", "140122"]
+REPORTS = 10
+
+
+def entry_of(count: int, scenes: list[dict[str, Any]], pair: dict[str, Any]) -> ledger.Entry:
+    """Squares of some 40 m over four counties and two years, every one a suspected violation with its ledger."""
+    random = np.random.default_rng(7)
+    west, south = random.uniform(114, 114.2, count), random.uniform(37.8, 38, count)
+    shapes = shapely.box(west, south, west + 0.0005, south + 0.0004)
+    frame = change_frame.make(shapes, LONLAT, pair_id="pair", before=pd.Timestamp("2024-05-01T03:00:00Z"))
+    late = np.arange(count) % 2 == 0
+    frame["after"] = pd.to_datetime(np.where(late, "2025-09-01", "2026-03-01"), utc=True).as_unit("ms")
+    frame["change_class"] = np.where(late, "building_appeared", "linear")
+    book = in_force(load_rulebooks(ROOT / "law" / "cn" / "rulebook"), datetime(2026, 3, 1).date())
+    empty = {f"{name}_{what}": 0.0 for name in LAYERS for what in ("m2", "share", "count", "distance_m")}
+    facts = {
+        row.change_id: Facts(
+            empty | {"change_class": row.change_class, "change_area_m2": row.area_m2, "change_width_m": 40.0,
+                     "change_probability": 0.9, "change_ndvi": -0.2}
+        )
+        for row in frame.itertuples()
+    }  # fmt: skip
+    said = judge(next(iter(facts.values())), None)
+    sure = judge(next(iter(facts.values())), book)
+    land = {
+        row.change_id: {
+            "area_m2": row.area_m2, "group_mu": {"cultivated": 2.0, "unclassified": 0.0, "construction": 0.31},
+            "basic_m2": 0.0, "redline_m2": 0.0,
+        }
+        for row in frame.itertuples()
+    }  # fmt: skip
+    return ledger.Entry(
+        changes=frame, facts=facts, judgements={change: sure if i % 3 else said for i, change in enumerate(facts)},
+        regions={change: COUNTIES[i % 4] for i, change in enumerate(facts)}, layers={"layers.toml": "0" * 64},
+        scenes=scenes, pair=pair, land=land,
+    )  # fmt: skip
+
+
+def drawn_scenes(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Two scenes of 2000 × 2000 pixels of 10 m, four bands."""
+    random, rows = np.random.default_rng(5), []
+    for name, day in (("before", "2024-05-01T03:00:00Z"), ("after", "2025-09-01T03:00:00Z")):
+        path = folder / f"{name}.tif"
+        with rasterio.open(
+            path, "w", driver="GTiff", width=2000, height=2000, count=4, dtype="uint16", crs="EPSG:32650",
+            transform=from_origin(235_000, 4_212_000, 10, 10), tiled=True, compress="deflate",
+        ) as sink:  # fmt: skip
+            sink.write(random.integers(400, 2400, (4, 2000, 2000)).astype("uint16"))
+        scene = open_scene(path, None, day)
+        west, south, east, north = scene.grid.lonlat_bounds(str(path))
+        rows.append(
+            {
+                "id": name, "name": name, "sensor": scene.sensor, "acquired": scene.acquired_utc,
+                "gsd_m": scene.grid.gsd_m, "href": str(path),
+                "west": west, "south": south, "east": east, "north": north,
+            }
+        )  # fmt: skip
+    return rows, {"id": "pair", "before_scene": "before", "after_scene": "after", "made": {}}
+
+
+def anew(entry: ledger.Entry, count: int = 10) -> ledger.Entry:
+    """The first few changes with another fact each."""
+    some = entry.changes.head(count)
+    facts = {change: Facts(entry.facts[change].values | {"redline_m2": 1.0}) for change in some["change_id"]}
+    judgements = {change: entry.judgements[change] for change in facts}
+    return replace(entry, changes=some, facts=facts, judgements=judgements)
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """How long it took, and what it gave."""
+    start = time.perf_counter()
+    made = work()
+    return round(time.perf_counter() - start, 3), made
+
+
+def filled(store: CaseStore, entry: ledger.Entry) -> None:
+    """The run recorded, then a move for every case, so that what stands comes from events."""
+    ledger.record(store, entry, load_workflow())
+    now = datetime.now(UTC)
+    with store.transaction(writes=True) as session:
+        changes = entry.changes["change_id"].tolist()
+        moves = [
+            history.event(
+                f"case-{change}", now, "moved", "", actor="a", role="county", origin="suspected", to=STATUSES[i % 8]
+            )
+            for i, change in enumerate(changes)
+        ]  # fmt: skip
+        history.append(session, moves)
+
+
+def measured(store: CaseStore, few: ledger.Entry) -> dict[str, Any]:
+    """Statistics three times, of everything and of a county; PDFs of some cases, the first one cold."""
+    now = datetime.now(UTC)
+    time.sleep(0.01)
+    spent, figures = zip(*[seconds(lambda: statistics(store, now)) for _ in range(3)], strict=True)
+    # A few changes judged anew since: of every change the judgements are ranked then, no shortcut.
+    ledger.record(store, few, load_workflow())
+    past, again = seconds(lambda: statistics(store, now))
+    assert again.figures == figures[0].figures
+    of_county, _ = seconds(lambda: statistics(store, now, "140105"))
+    cases = store.cases(CaseFilter(), limit=REPORTS).items
+    road, moment = load_workflow(), datetime(2026, 6, 1, tzinfo=UTC)
+    pdf = [
+        seconds(partial(case_report, store, case.id, road, list(Language)[i % 2], moment))
+        for i, case in enumerate(cases)
+    ]
+    return {
+        "cases": figures[0].figures[0].number, "statistics_s": list(spent),
+        "statistics_of_a_county_s": of_county, "statistics_of_a_past_day_s": past,
+        "pdf_first_s": pdf[0][0], "pdf_then_s": [one for one, _ in pdf[1:]], "pdf_bytes": len(pdf[0][1].pdf),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Prints, and with --out writes, the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--on", choices=["sqlite", "postgis"], default="sqlite")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scenes, pair = drawn_scenes(Path(folder))
+        entry = entry_of(asked.count, scenes, pair)
+        if asked.on == "sqlite":
+            store = open_store(f"sqlite:///{folder}/cases.db")
+            filled(store, entry)
+            found = measured(store, anew(entry))
+        else:
+            with postgis.cluster() as server:
+                store = open_store(postgis.new_database(server))
+                filled(store, entry)
+                found = measured(store, anew(entry))
+                store.engine.dispose()
+    known = json.loads(asked.out.read_text()) if asked.out and asked.out.is_file() else {}
+    known |= {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        asked.on: found | {"peak_rss_mib": peak_rss_mib()},
+    }
+    text = json.dumps(known, indent=2) + "\n"
+    sys.stdout.write(text)
+    if asked.out:
+        asked.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

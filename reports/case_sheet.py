@@ -1,0 +1,263 @@
+"""A case report in words: the plain data of a case turned into the strings that the page shows."""
+
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from cadastre.landcover import UNCLASSIFIED
+from cases.records import Event
+from cases.show import mu
+from cases.workflow import MACHINE
+from reports.case_data import CaseData
+from reports.chips import GONE, NOT_RECORDED, SEEN, UNSEEN, Chip
+from reports.words import Words
+
+MOST_POINTS = 24
+"""Corner points that are listed."""
+LONG_WORD = re.compile(r"[!-~]{25,}")
+"""Chinese breaks anywhere, by rules of its own; a hash or an address breaks nowhere."""
+SOFT, SOFT_EVERY = "\u200b", 8
+"""Where a line may break."""
+LEAST_SHOWN = 0.0005
+ANSWERS = {True: "holds", False: "fails", None: "unknown"}
+
+
+def sheet_of(data: CaseData, chips: dict[str, Chip], words: Words, made: dict[str, str]) -> dict[str, Any]:
+    """Everything that case.typ prints."""
+    said, label = data.said, words.label
+    whole = {
+        "L": words.all("label"),
+        "number": said["case"]["number"] or said["case"]["id"],
+        "finding": words.of("finding", said["case"]["finding"]),
+        "finding_note": _found_by(data, words),
+        "lacking": lacking(data, chips, words),
+        "overview": _overview(data, words),
+        "map": _map(data, words),
+        "chips": [_chip(which, data, chips[which], words) for which in ("before", "after")],
+        "ledger": _ledger(data, words),
+        "rule": _rule(data, words),
+        "evidence": [[words.of("evidence", kind), text] for kind, text in sorted(said["held"].items())],
+        "events": [_event(event, words) for event in data.events],
+        "sha256": data.sha256,
+        "made": [[label(key), value] for key, value in made.items()],
+        "lang": words.language.value,
+    }
+    shown: dict[str, Any] = printable(whole)
+    return shown
+
+
+def printable(value: Any) -> Any:
+    """Text without control characters, its long words breakable; lists and tables likewise."""
+    if isinstance(value, str):
+        clean = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in value)
+        return LONG_WORD.sub(_breakable, clean)
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [printable(item) for item in value]
+    return value
+
+
+def _breakable(found: re.Match[str]) -> str:
+    word = found[0]
+    return SOFT.join(word[i : i + SOFT_EVERY] for i in range(0, len(word), SOFT_EVERY))
+
+
+def lacking(data: CaseData, chips: dict[str, Chip], words: Words) -> list[str]:
+    """What the report cannot say yet, for its first page."""
+    said, label = data.said, words.label
+    found = [
+        label("lacks_evidence", what=words.of("evidence", kind))
+        for kind in said["needed"]
+        if not said["held"].get(kind)
+    ]
+    found += [label("lacks_fact", fact=fact, why=why) for fact, why in said["judgement"]["missing"].items()]
+    if data.land is None:
+        found.append(label("lacks_ledger"))
+    elif data.land.mu.get(UNCLASSIFIED):
+        found.append(label("lacks_land", mu=f"{data.land.mu[UNCLASSIFIED]:,.2f}"))
+    if not said["case"]["region"]:
+        found.append(label("lacks_region"))
+    for which in ("before", "after"):
+        if said["change"][which] is None:
+            found.append(label("lacks_date", which=label(which)))
+        if chips[which].state != SEEN:
+            found.append(label("lacks_chip", which=label(which), why=chip_said(chips[which], words)))
+    return found
+
+
+def chip_said(chip: Chip, words: Words) -> str:
+    """What must be said of a chip; empty where the whole change was seen."""
+    if chip.state in (GONE, NOT_RECORDED):
+        return words.label(chip.state)
+    reasons = ", ".join(
+        f"{words.of('unseen', name)} {share:.1%}"
+        for name, share in (chip.unseen or {}).items()
+        if share > LEAST_SHOWN
+    )
+    if chip.state == UNSEEN:
+        return words.label("unseen") + (f" ({reasons})" if reasons else "")
+    return words.label("partly_unseen") + reasons if reasons else ""
+
+
+def moment(value: datetime | None, words: Words) -> str:
+    """A time in UTC to the minute."""
+    return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _found_by(data: CaseData, words: Words) -> str:
+    """Who made the finding; where nobody did, that it is a machine's clue."""
+    case = data.said["case"]
+    if case["finding"] == data.said["judgement"]["verdict"] and case["finding"] != case["status"]:
+        return words.label("clue")
+    found = [e for e in data.events if e.to_status == case["finding"] and e.actor != MACHINE]
+    if not found:
+        return words.label("clue")
+    last = found[-1]
+    return words.label(
+        "said_by", actor=last.actor, role=words.of("role", last.role), at=moment(last.at, words)
+    )
+
+
+def area(m2: float) -> str:
+    """m² and 亩; whatever is too small for two decimals keeps what it has."""
+    return f"{m2:,.2f} m² ({mu(m2):,.2f} 亩)"
+
+
+def _overview(data: CaseData, words: Words) -> list[list[str]]:
+    case, change = data.said["case"], data.said["change"]
+    west, south, east, north = change["box"]
+    centre = f"{(west + east) / 2:.6f}° E, {(south + north) / 2:.6f}° N"
+    rows = {
+        "number": case["number"] or words.label("unknown"),
+        "case": case["id"],
+        "status": words.of("status", case["status"]),
+        "region": case["region"] or words.label("unknown"),
+        "class": words.of("class", change["class"]),
+        "before": _seen_by(data, "before", words),
+        "after": _seen_by(data, "after", words),
+        "area": area(change["area_m2"]),
+        "place": centre.replace("-", "−"),
+        "opened": moment(case["opened"], words),
+    }
+    return [[words.label(key), value] for key, value in rows.items()]
+
+
+def _seen_by(data: CaseData, which: str, words: Words) -> str:
+    scene = data.said["scenes"][which]
+    when = moment(data.said["change"][which], words)
+    return f"{when} · {scene['sensor']} · {scene['gsd_m']:g} m" if scene else when
+
+
+def _map(data: CaseData, words: Words) -> dict[str, Any]:
+    """Rings as fractions of a square about the box, x east and y south, true to scale at its middle latitude."""
+    west, south, east, north = data.said["change"]["box"]
+    squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
+    side = max((east - west) * squeeze, north - south, 1e-9) * 1.25
+    left, top = (west + east) / 2 - side / squeeze / 2, (south + north) / 2 + side / 2
+    rings = data.said["change"]["rings"]
+    drawn = [[[(x - left) * squeeze / side, (top - y) / side] for x, y in ring] for ring in rings]
+    points = [point for ring in rings for point in ring[:-1]]
+    note = words.label("more_points", shown=MOST_POINTS, all=len(points)) if len(points) > MOST_POINTS else ""
+    edges = [(west - left) * squeeze / side, (top - north) / side]
+    return {
+        "rings": drawn,
+        "box": [edges[0], edges[1], 1 - 2 * edges[0], 1 - 2 * edges[1]],
+        "edges": [f"{west:.6f}°", f"{south:.6f}°", f"{east:.6f}°", f"{north:.6f}°"],
+        "points": [[str(i), f"{x:.6f}", f"{y:.6f}"] for i, (x, y) in enumerate(points[:MOST_POINTS], 1)],
+        "more": note,
+    }
+
+
+def _chip(which: str, data: CaseData, chip: Chip, words: Words) -> dict[str, Any]:
+    scene = data.said["scenes"][which]
+    title = f"{words.label(which)} · {moment(data.said['change'][which], words)}"
+    under = f"{scene['name']} · {scene['sensor']} · {scene['gsd_m']:g} m" if scene else ""
+    return {
+        "title": title,
+        "file": f"{which}.png" if chip.png else "",
+        "under": under,
+        "said": chip_said(chip, words),
+    }
+
+
+def _ledger(data: CaseData, words: Words) -> dict[str, Any] | None:
+    table, label = data.land, words.label
+    if table is None:
+        return None
+
+    def overlay(m2: float | None) -> list[str]:
+        return [label("unknown")] * 2 if m2 is None else [f"{m2:,.2f}", f"{mu(m2):,.2f}"]
+
+    notes = [label("closes") if table.closes else label("does_not_close", gap=f"{table.gap_m2:+,.2f}")]
+    return {
+        "rows": [[words.of("land", n), f"{table.m2[n]:,.2f}", f"{table.mu[n]:,.2f}"] for n in table.m2],
+        "total": [label("total"), f"{sum(table.m2.values()):,.2f}", f"{sum(table.mu.values()):,.2f}"],
+        "over": [
+            [label("of_which_basic"), *overlay(table.basic_m2)],
+            [label("redline"), *overlay(table.redline_m2)],
+        ],
+        "notes": notes + ([label("ledger_from_mu")] if table.from_mu else []),
+    }
+
+
+def _rule(data: CaseData, words: Words) -> dict[str, Any]:
+    said, label = data.said["judgement"], words.label
+    head = {
+        "verdict": words.of("finding", said["verdict"]),
+        "decided": said["rule"],
+        "basis": said["basis"] or label("unknown"),
+        "group": said["group"],
+        "rulebook": " · ".join(text for text in (said["title"], said["rulebook"]) if text) or label("none"),
+        "judged": moment(said["judged"], words),
+        "proof": said["proof"],
+    }
+    conditions = said["conditions"]
+    return {
+        "head": [[label(key), text] for key, text in head.items() if text],
+        "conditions": None
+        if conditions is None
+        else [
+            [
+                _fact(one["fact"], said),
+                one["asked"],
+                _value(one["value"], words, one["fact"]),
+                label(one["answer"]),
+            ]
+            for one in conditions
+        ],
+        "seen": [[_fact(name, said), _value(value, words, name)] for name, value in said["seen"].items()],
+        "missing": [[_fact(name, said), why] for name, why in said["missing"].items()],
+        "settles": [[one["text"], label("minutes", n=f"{one['minutes']:g}")] for one in said["settles"]],
+    }
+
+
+def _fact(name: str, said: dict[str, Any]) -> str:
+    title = said["layer_titles"].get(name)
+    return f"{name} ({title})" if title else name
+
+
+def _value(value: Any, words: Words, fact: str) -> str:
+    if fact == "change_class":
+        return f"{value} ({words.of('class', value)})"
+    if value is None:
+        return words.label("unknown")
+    return f"{value:,.12g}" if isinstance(value, int | float) else str(value) or words.label("none")
+
+
+def _event(event: Event, words: Words) -> list[str]:
+    moved = event.from_status != event.to_status
+    arrow = [words.of("status", one) for one in (event.from_status, event.to_status) if one]
+    step = words.of("kind", event.kind) + (f"{words.label('colon')}{' → '.join(arrow)}" if moved else "")
+    brought = "; ".join(
+        f"{words.of('evidence', kind)}: {text}" for kind, text in event.evidence.items() if kind != "reason"
+    )
+    who = f"{event.actor} ({words.of('role', event.role)})"
+    return [
+        moment(event.at, words).removesuffix(" UTC"),
+        who,
+        step,
+        " · ".join(t for t in (event.reason, brought) if t),
+    ]

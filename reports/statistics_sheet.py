@@ -1,0 +1,107 @@
+"""Statistics in words: titled tables of strings and numbers, the same for XLSX, CSV, PDF and the terminal."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from reports.shares import UNKNOWN, Share
+from reports.statistics import Figure, Statistics
+from reports.words import Words
+
+AREAS = ("number", "monitored_m2", "monitored_mu", "cultivated_mu", "unknown_number", "unknown_mu")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; `key` is what a program calls it."""
+
+    key: str
+    title: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def tables_of(found: Statistics, words: Words) -> list[Table]:
+    """Everything, in the order in which it is read."""
+    return [
+        _figures("figures", found.figures, "finding", words),
+        _figures("classes", found.by_class, "class", words),
+        _figures("review", found.review, "review", words),
+        _shares(found.shares, words),
+        _rectification(found, words),
+    ]
+
+
+def notes_of(found: Statistics, words: Words) -> list[str]:
+    """What must be read with the figures."""
+    notes = sorted({share.source for share in found.shares if share.source})
+    if found.undated and (found.first or found.last):
+        notes.append(_word(words, "undated").format(n=found.undated))
+    return notes
+
+
+def heading_of(found: Statistics, words: Words) -> list[tuple[str, str]]:
+    """Region, period and moment."""
+    first, last = (day.isoformat() if day else "…" for day in (found.first, found.last))
+    return [
+        (_word(words, "region"), found.region or _word(words, "everywhere")),
+        (_word(words, "period"), f"{first} – {last}"),
+        (_word(words, "as_of"), f"{found.as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+
+
+def _word(words: Words, key: str) -> str:
+    return words.of("stat", key)
+
+
+def _region(code: str, words: Words) -> str:
+    return code or _word(words, "everywhere")
+
+
+def _figures(key: str, figures: list[Figure], table: str, words: Words) -> Table:
+    columns = [_word(words, name) for name in ("region", "part", *AREAS)]
+    rows = [
+        [_region(one.region, words), words.of(table, one.part), *(getattr(one, name) for name in AREAS)]
+        for one in figures
+    ]
+    return Table(key, _word(words, key), columns, rows)
+
+
+def _shares(shares: list[Share], words: Words) -> Table:
+    names = ("region", "year", "figure", "over_mu", "under_mu", "share", "line", "against", "note")
+    rows = [
+        [
+            _region(one.region, words), one.year, _word(words, one.figure), one.over_mu, one.under_mu,
+            _percent(one, words), "" if one.line is None else f"{one.line:.0%}",
+            _word(words, one.against), _note(one, words),
+        ]
+        for one in shares
+    ]  # fmt: skip
+    return Table("shares", _word(words, "shares"), [_word(words, name) for name in names], rows)
+
+
+def _note(one: Share, words: Words) -> str:
+    said = [words.of("why", one.why).format(mu=f"{one.open_mu:,.2f}")] if one.why else []
+    if one.doubt_mu:
+        said.append(words.of("why", "doubt").format(mu=f"{one.doubt_mu:,.2f}"))
+    return "; ".join(said)
+
+
+def _percent(one: Share, words: Words) -> str:
+    if one.share is not None:
+        return f"{one.share:.2%}"
+    if one.least is None or one.most is None:
+        return _word(words, UNKNOWN)
+    return _word(words, "between").format(least=f"{one.least:.2%}", most=f"{one.most:.2%}")
+
+
+def _rectification(found: Statistics, words: Words) -> Table:
+    names = ("region", "number", "violating_mu", "unrectified_mu", "unrectified")
+    rows = [
+        [
+            _region(one.region, words), one.number, one.violating_mu, one.unrectified_mu,
+            "–" if one.share is None else f"{one.share:.2%}",
+        ]
+        for one in found.rectification
+    ]  # fmt: skip
+    return Table("rectification", _word(words, "rectification"), [_word(words, name) for name in names], rows)

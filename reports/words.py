@@ -1,0 +1,49 @@
+"""Words of reports in Chinese and English, from words.toml."""
+
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from ground.tables import load_toml, parse
+
+WORDS_TOML = Path(__file__).with_name("words.toml")
+Table = dict[str, dict[str, tuple[str, str]]]
+
+
+class Language(StrEnum):
+    """What a report is written in."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Words:
+    """All words of one language; what has none is shown as it is stored, with spaces for underscores."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._place = list(Language).index(language)
+
+    def of(self, table: str, key: str | None) -> str:
+        """One word."""
+        found = load_words()[table].get(key or "")
+        return found[self._place] if found else (key or "").replace("_", " ")
+
+    def label(self, key: str, **given: object) -> str:
+        """A label of the case report, its places filled."""
+        return self.of("label", key).format(**given)
+
+    def all(self, table: str) -> dict[str, str]:
+        """A whole table."""
+        return {key: pair[self._place] for key, pair in load_words()[table].items()}
+
+
+@cache
+def load_words(path: Path = WORDS_TOML) -> Table:
+    """Every table of a words.toml.
+
+    Raises:
+        BadInput: a typo, with file and key.
+    """
+    words: Table = parse(Table, load_toml(path), path)
+    return words
