@@ -48,16 +48,18 @@ def spots_list(
 
 
 @spots_app.command("show")
-def spots_show(spot_id: str, db: Db = None, json: Json = False) -> None:
-    """One spot: what was seen and reported there, and what later change maps said of it."""
+def spots_show(case_id: str, db: Db = None, json: Json = False) -> None:
+    """The spot of a case: what was seen and reported there, and what later change maps said of it."""
     from cases import places
 
-    one, sightings, looks = places.spot(_store(db), spot_id)
+    one, sightings, looks = places.spot(_store(db), case_id)
     sheet = _row(one) | {"bbox": list(one.geometry.bounds)}
     if json:
         terminal.print_json(sheet | {"seen": sightings, "looks": looks})
         return
-    terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Spot {spot_id}", False)
+    terminal.show(
+        [{"what": key, "value": value} for key, value in sheet.items()], f"Spot of {case_id}", False
+    )
     terminal.show(sightings, "Seen and reported", False)
     terminal.show(looks, "Later change maps", False)
 
@@ -89,15 +91,14 @@ def spots_report(
     )  # fmt: skip
     answer = report(_store(db), said, load_workflow())
     row = {
-        "spot": answer.spot_id, "case": answer.case_id, "outcome": answer.outcome, "why": answer.why,
-        "is_new": answer.is_new,
+        "case": answer.case_id, "outcome": answer.outcome, "why": answer.why, "is_new": answer.is_new,
     }  # fmt: skip
     terminal.show([row], "Reported", json)
 
 
 def _row(one: Any) -> dict[str, Any]:
     names = (
-        "serial", "id", "case_id", "status", "region", "change_id", "change_class", "area_m2", "opened", "sightings",
+        "serial", "id", "status", "region", "change_id", "change_class", "area_m2", "opened", "sightings",
         "saved",
     )  # fmt: skip
     return {name: getattr(one, name) for name in names} | {"area_m2": round(one.area_m2, 2)}

@@ -245,7 +245,7 @@ class Office:
 
     def _visit(self, case: Any, day: float) -> None:
         self.visits += 1
-        _, seen, _ = places.spot(self.store, f"spot-{case.id.removeprefix('case-')}")
+        _, seen, _ = places.spot(self.store, case.id)
         known = {change.id: change.geometry for change in self._changes(case)}
         ground = shapely.union_all([known[one["change_id"]] for one in seen if one["change_id"] in known])
         on_grid = shapely.transform(ground, lambda xy: _meters(xy))

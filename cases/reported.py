@@ -14,7 +14,7 @@ from cases.rules import Verdict
 from cases.store import CaseStore
 from cases.workflow import MACHINE, Workflow, as_read
 from database import bulk, seals
-from database.spot_tables import SightingRow, SpotRow
+from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, JudgementRow
 from detection.changes import ribbon_width_m
 from ground.crs import geodesic_area_m2, geodesic_perimeter_m
@@ -49,7 +49,6 @@ class Report:
 class Answer:
     """Where a report went. `is_new`: it had not been recorded before."""
 
-    spot_id: str
     case_id: str
     outcome: str
     why: str
@@ -70,11 +69,9 @@ def report(store: CaseStore, said: Report, workflow: Workflow) -> Answer:
         said.note.strip(), said.photo.strip(),
     )  # fmt: skip
     with store.transaction(writes=True) as session:
-        query = select(SightingRow, SpotRow.case_id).join(SpotRow, SpotRow.id == SightingRow.spot_id)
-        was = session.execute(query.where(SightingRow.id == key)).first()
+        was = session.scalar(select(SightingRow).where(SightingRow.id == key))
         if was is not None:
-            row, case = was
-            return Answer(spot_id=row.spot_id, case_id=case, outcome=row.outcome, why=row.why, is_new=False)
+            return Answer(case_id=was.case_id, outcome=was.outcome, why=was.why, is_new=False)
         near = _nearest(session, said, store.region, policy)
         if near is None:
             return _opened(session, said, key, store.region, workflow, policy, now)
@@ -139,10 +136,10 @@ def _inside(session: Session, spots: set[str], region: str) -> set[str]:
     if not region or not spots:
         return spots
     query = (
-        select(SpotRow.id)
-        .join(ChangeRow, ChangeRow.id == SpotRow.change_id)
+        select(CaseRow.id)
+        .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .where(
-            bulk.among(session, SpotRow.id, spots), func.substr(ChangeRow.region, 1, len(region)) == region
+            bulk.among(session, CaseRow.id, spots), func.substr(ChangeRow.region, 1, len(region)) == region
         )
     )
     return set(session.scalars(query))
@@ -170,14 +167,14 @@ def _joined(
             bulk.alter(session, CaseRow, "id", [row])
     told = f"{outcome}: report by {said.source}: {said.note.strip()}; {why}"
     history.append(session, [_event(said, key, past.case_id, outcome, told, past.status, to, now)])
-    return Answer(spot_id=spot, case_id=past.case_id, outcome=outcome, why=why, is_new=True)
+    return Answer(case_id=spot, outcome=outcome, why=why, is_new=True)
 
 
 def _opened(
     session: Session, said: Report, key: str, region: str, workflow: Workflow, policy: Policy, now: datetime
 ) -> Answer:
     """A small change of the point's accuracy stands for what nobody has drawn yet; its area is no fact."""
-    spot, case = joining.spot_id_of(key), f"case-{key}"
+    case = joining.spot_id_of(key)
     status = workflow.start[Verdict.DOUBT]
     judgement = short_hash("judgement", key)
     seals.add(session, ChangeRow, [_change(said, key, judgement, said.region or region, policy)])
@@ -189,16 +186,15 @@ def _opened(
         [
             {
                 "id": case, "change_id": key, "judgement_id": judgement, "status": status, "opened": now, "held": {},
-                "version": 1,
+                "version": kept.FIRST,
             }
         ],
     )  # fmt: skip
-    seals.add(session, SpotRow, [{"id": spot, "change_id": key, "case_id": case, "opened": now}])
     why = "no spot was known near it"
-    seals.add(session, SightingRow, [_sighting(said, key, spot, key, 1, "opened", why, now)])
+    seals.add(session, SightingRow, [_sighting(said, key, case, key, kept.FIRST, kept.OPENED, why, now)])
     told = f"opened: report by {said.source}: {said.note.strip()}"
     history.append(session, [_event(said, key, case, "opened", told, "", status, now)])
-    return Answer(spot_id=spot, case_id=case, outcome="opened", why=why, is_new=True)
+    return Answer(case_id=case, outcome=kept.OPENED, why=why, is_new=True)
 
 
 def _change(said: Report, key: str, judgement: str, region: str, policy: Policy) -> dict[str, Any]:
@@ -224,10 +220,10 @@ def _judgement(change: str, key: str, now: datetime) -> dict[str, Any]:
 
 
 def _sighting(
-    said: Report, key: str, spot: str, change: str | None, version: int, outcome: str, why: str, now: datetime
+    said: Report, key: str, case: str, change: str | None, version: int, outcome: str, why: str, now: datetime
 ) -> dict[str, Any]:
     return {
-        "id": key, "spot_id": spot, "change_id": change, "source": said.source, "at": said.at, "recorded": now,
+        "id": key, "case_id": case, "change_id": change, "source": said.source, "at": said.at, "recorded": now,
         "version": version, "outcome": outcome, "place": shapely.Point(said.lon, said.lat),
         "accuracy_m": said.accuracy_m, "who": said.who.strip(), "photo": said.photo.strip(),
         "note": said.note.strip(), "why": why,

@@ -15,17 +15,16 @@ from cases import history, watched
 from cases.rules import Judgement
 from cases.workflow import MACHINE, Workflow
 from database import bulk, seals
-from database.spot_tables import LookRow, SightingRow, SpotRow
+from database.spot_tables import LookRow, SightingRow
 from database.tables import CaseRow
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.files import short_hash
 from spots import joining, kept, plane
 from spots.carrying import JOINED, NEW_LOOK, REBOUND, Later, Past, decide
 from spots.joining import New, Place
-from spots.kept import NOTED
+from spots.kept import FIRST, NOTED, OPENED
 from spots.policy import REPORTED, Policy, load_policy
 
-OPENED = "opened"
 Observed = Callable[[Sequence[Any]], Sequence[float | None]]
 """Of outlines in degrees, the share of each that both scenes of the run show."""
 
@@ -113,7 +112,6 @@ def settle(
         book.put(change, place)
     looks = watch.looks(pasts, book.over, now)
     seals.add(session, CaseRow, book.cases)
-    seals.add(session, SpotRow, book.spots)
     seals.add(session, SightingRow, book.sightings)
     with seals.altering(session, CaseRow, [*book.reopened, *book.stands]):
         bulk.alter(session, CaseRow, "id", list(book.reopened.values()))
@@ -136,7 +134,6 @@ class _Book:
     shapes: Mapping[str, Any]
     placed: set[str]
     cases: list[dict[str, Any]] = field(default_factory=list)
-    spots: list[dict[str, Any]] = field(default_factory=list)
     sightings: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     reopened: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -171,19 +168,18 @@ class _Book:
 
     def _open(self, change: str, place: Place) -> None:
         judgement = self.run.judgements[change]
-        spot, case, status = str(place.spot_id), f"case-{change}", self.workflow.start[judgement.verdict]
-        self.founded[spot] = change
+        case, status = str(place.spot_id), self.workflow.start[judgement.verdict]
+        self.founded[case] = change
         self.cases.append(
             {
                 "id": case, "change_id": change, "judgement_id": self.ids[change], "status": status,
-                "opened": self.now, "held": {}, "version": 1,
+                "opened": self.now, "held": {}, "version": FIRST,
             }
         )  # fmt: skip
-        self.spots.append({"id": spot, "change_id": change, "case_id": case, "opened": self.now})
         said = f"opened: {judgement.verdict} by rule {judgement.rule_id}"
         beside = f"; {place.why}" if place.also else ""
         self.events.append(history.event(case, self.now, OPENED, said + beside, origin="", to=status))
-        self._sight(change, spot, 1, OPENED, place.why)
+        self.counts[OPENED] += 1
 
     def _join(self, change: str, spot: str, why: str) -> None:
         past, judgement = self._past(spot), self.run.judgements[change]
@@ -210,7 +206,7 @@ class _Book:
             told += "; the case now stands on it"
             self.pasts[spot] = replace(past, classes=past.classes | {row[1]})
         status = past.status
-        evidence = {"change": change, "spot": spot}
+        evidence = {"change": change}
         self.events.append(
             history.event(past.case_id, self.now, outcome, told, origin=status, to=status, evidence=evidence)
         )
@@ -233,7 +229,7 @@ class _Book:
         self.reopened[past.case_id] = {
             "id": past.case_id, "status": status, "held": {}, "version": past.version + 1,
         }  # fmt: skip
-        evidence = {"change": change, "spot": spot}
+        evidence = {"change": change}
         self.events.append(
             history.event(
                 past.case_id, self.now, kind, told, origin=past.status, to=status, evidence=evidence
@@ -250,7 +246,7 @@ class _Book:
             change = self.founded[spot]
             status = self.workflow.start[self.run.judgements[change].verdict]
             self.pasts[spot] = Past(
-                case_id=f"case-{change}", status=status, version=1, since=self.now, by="", held={},
+                case_id=spot, status=status, version=FIRST, since=self.now, by="", held={},
                 shapes=[self.shapes[change]], classes=frozenset({self.rows[change][1]}), numbers={},
             )  # fmt: skip
         return self.pasts[spot]
@@ -270,9 +266,9 @@ class _Book:
         key = short_hash("sighting", change, outcome) if change in self.placed else change
         self.sightings.append(
             {
-                "id": key, "spot_id": spot, "change_id": change,
-                "source": "imagery", "at": self.rows[change][4], "recorded": self.now,
-                "version": version, "outcome": outcome, "accuracy_m": None, "who": MACHINE, "photo": "",
+                "id": key, "case_id": spot, "change_id": change, "source": "imagery",
+                "at": self.rows[change][4], "recorded": self.now, "version": version, "outcome": outcome,
+                "accuracy_m": None, "who": MACHINE, "photo": "",
                 "note": "", "why": why,
             }
         )  # fmt: skip

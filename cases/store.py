@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, ScalarSelect, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
 from cases import history
@@ -17,7 +17,7 @@ from database import seals
 from database.engine import alone, open_database, transaction
 from database.geometry import Box as Box
 from database.geometry import meets
-from database.spot_tables import SightingRow, SpotRow
+from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.errors import BadInput, IllegalMove, NotFound
 
@@ -187,7 +187,7 @@ class CaseStore:
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
             .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
-            .outerjoin(CaseRow, CaseRow.id == _case_of_spot())
+            .outerjoin(CaseRow, CaseRow.id == _case_of_change())
             # A case's own joins are inner ones: they would drop every change that has no case.
             .options(lazyload("*"))
             .where(*met, ChangeRow.serial > after)
@@ -224,11 +224,13 @@ class CaseStore:
             return _scene_of(row)
 
 
-def _case_of_spot() -> ScalarSelect[str]:
-    """The case of the spot that a change joined last, but for those that were only noted there."""
-    joined = select(SpotRow.case_id).join(SightingRow, SightingRow.spot_id == SpotRow.id)
-    asked = joined.where(SightingRow.change_id == ChangeRow.id, SightingRow.outcome != "noted")
-    return asked.order_by(SightingRow.serial.desc()).limit(1).correlate(ChangeRow).scalar_subquery()
+def _case_of_change() -> ColumnElement[str]:
+    """The case of the spot that a change joined last, but for those that were only noted there; or that it founded."""
+    joined = select(SightingRow.case_id).where(
+        SightingRow.change_id == ChangeRow.id, SightingRow.outcome != "noted"
+    )
+    last = joined.order_by(SightingRow.serial.desc()).limit(1).correlate(ChangeRow).scalar_subquery()
+    return func.coalesce(last, literal("case-").concat(ChangeRow.id))
 
 
 def _page(rows: list[T], total: int, limit: int) -> Page[T]:

@@ -51,8 +51,8 @@ class Watch:
         box = _common(both)
         found = kept.watched(session, box, policy) if pair and box else []
         if found:
-            done = select(LookRow.spot_id).where(
-                LookRow.pair_id == pair, bulk.among(session, LookRow.spot_id, found)
+            done = select(LookRow.case_id).where(
+                LookRow.pair_id == pair, bulk.among(session, LookRow.case_id, found)
             )
             looked = set(session.scalars(done))
             found = [spot for spot in found if spot not in looked]
@@ -92,7 +92,7 @@ class Watch:
         self, spot: str, pair: str, outcome: str, share: float | None, why: str, now: datetime
     ) -> dict[str, Any]:
         return {
-            "spot_id": spot, "pair_id": pair, "at": self.after, "recorded": now, "outcome": outcome, "seen": share,
+            "case_id": spot, "pair_id": pair, "at": self.after, "recorded": now, "outcome": outcome, "seen": share,
             "why": why,
         }  # fmt: skip
 

@@ -13,9 +13,9 @@ GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event, evidence, seal",
-    "INSERT ON change, judgement, enforcement_case, spot, sighting",
+    "INSERT ON change, judgement, enforcement_case, sighting",
     "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
-    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, spot_serial_seq, sighting_serial_seq",
+    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, sighting_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 

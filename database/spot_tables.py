@@ -1,4 +1,4 @@
-"""Tables of spots: places on the ground, what was seen or reported there, and how later change maps looked at them."""
+"""Tables of spots: what was seen or reported of the place of a case, and how later change maps looked at it."""
 
 from datetime import datetime
 from typing import Any
@@ -10,30 +10,20 @@ from database.geometry import LonLat
 from database.tables import Base, Serial
 
 
-class SpotRow(Base):
-    """One place, by the change that was first seen there: its outline and region are that change's. Never altered."""
-
-    __tablename__ = "spot"
-    __table_args__ = {"sqlite_autoincrement": True}
-    serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
-    id: Mapped[str] = mapped_column(String(24), unique=True)
-    change_id: Mapped[str] = mapped_column(ForeignKey("change.id"))
-    """Found by box through its index; a report has a small change of its own."""
-    case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), unique=True)
-    opened: Mapped[datetime]
-
-
 class SightingRow(Base):
-    """A change or a report that joined a spot, and what came of it. Never altered."""
+    """A change or a report that joined the spot of a case, and what came of it. Never altered.
+
+    The change that opened a case has none: the case itself tells of it.
+    """
 
     __tablename__ = "sighting"
     __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
     """Hash of what was seen or said: telling it again adds nothing."""
-    spot_id: Mapped[str] = mapped_column(ForeignKey("spot.id"), index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
     change_id: Mapped[str | None] = mapped_column(ForeignKey("change.id"), index=True)
-    """None for a report that joined a spot which was there."""
+    """None for a report that joined a case which was there."""
     source: Mapped[str]
     at: Mapped[datetime | None]
     """When it was seen: the later scene's day, or what the report says."""
@@ -41,7 +31,7 @@ class SightingRow(Base):
     version: Mapped[int]
     """Of the case at that moment: what was known before the case came to where it is has a smaller one."""
     outcome: Mapped[str]
-    """opened, joined, carried, new_look, rebound, or noted: of no need for a person."""
+    """joined, carried, new_look, rebound, noted: of no need for a person; opened: a report did."""
     place: Mapped[Any | None] = mapped_column(LonLat)
     """The point of a report; a change has its outline."""
     accuracy_m: Mapped[float | None]
@@ -49,7 +39,7 @@ class SightingRow(Base):
     photo: Mapped[str]
     note: Mapped[str]
     why: Mapped[str]
-    """Why it joined this spot, and of which others it could have been."""
+    """Why it joined this one, and of which others it could have been."""
 
 
 class LookRow(Base):
@@ -58,7 +48,7 @@ class LookRow(Base):
     __tablename__ = "look"
     __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
-    spot_id: Mapped[str] = mapped_column(ForeignKey("spot.id"), index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
     pair_id: Mapped[str] = mapped_column(String(16))
     at: Mapped[datetime | None]
     recorded: Mapped[datetime]

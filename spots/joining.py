@@ -1,4 +1,7 @@
-"""Which spot a change belongs to: pure, the same for any order of the changes of one batch."""
+"""Which spot a change belongs to: pure, the same for any order of the changes of one batch.
+
+A spot goes by the id of its case, and that by the id of the change that opened it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +12,8 @@ import numpy as np
 from spots import plane
 from spots.plane import Overlap
 from spots.policy import Policy
+
+CASE = "case-"
 
 
 class New(NamedTuple):
@@ -43,7 +48,12 @@ class Place(NamedTuple):
 
 def spot_id_of(change_id: str) -> str:
     """The id of the spot that a change founds."""
-    return f"spot-{change_id}"
+    return CASE + change_id
+
+
+def founder_of(spot_id: str) -> str:
+    """The id of the change that founded a spot."""
+    return spot_id.removeprefix(CASE)
 
 
 def is_one_place(overlap: Overlap, policy: Policy) -> bool:

@@ -11,30 +11,33 @@ from sqlalchemy.orm import Session
 
 from database import bulk
 from database.geometry import SRID, Box, meets
-from database.spot_tables import SightingRow, SpotRow
+from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
 from spots import plane
 from spots.carrying import CARRIED, Past
-from spots.joining import Outline
+from spots.joining import Outline, founder_of, spot_id_of
 from spots.policy import REPORTED, Policy
 
-NOTED = "noted"
-"""Outcome of a change over a spot that asks for nobody."""
+NOTED, OPENED = "noted", "opened"
+"""Outcomes of a change: it lies over a spot and asks for nobody; it founded one."""
+FIRST = 1
+"""The version of a case that was just opened."""
 NUMBERS, SHARE = "_numbers", "_share"
 COVERS = 0.5
 """Of a change: a layer that covers less of it explains nothing."""
 NEAR_SQLITE = (
-    "SELECT DISTINCT s.spot_id FROM json_each(:boxes) AS b CROSS JOIN change_rtree AS r "
-    "CROSS JOIN change AS c ON c.serial = r.serial CROSS JOIN sighting AS s ON s.change_id = c.id "
+    "SELECT DISTINCT k.id, s.case_id FROM json_each(:boxes) AS b CROSS JOIN change_rtree AS r "
+    "CROSS JOIN change AS c ON c.serial = r.serial LEFT JOIN sighting AS s ON s.change_id = c.id "
+    "LEFT JOIN enforcement_case AS k ON k.id = 'case-' || c.id "
     "WHERE r.west <= json_extract(b.value, '$[2]') AND r.east >= json_extract(b.value, '$[0]') "
     "AND r.south <= json_extract(b.value, '$[3]') AND r.north >= json_extract(b.value, '$[1]')"
 )
 """CROSS JOIN: SQLite goes through the boxes, not through the tree."""
 NEAR_POSTGRES = (
-    "SELECT DISTINCT s.spot_id FROM unnest(CAST(:w AS float8[]), CAST(:s AS float8[]), CAST(:e AS float8[]), "
+    "SELECT DISTINCT k.id, s.case_id FROM unnest(CAST(:w AS float8[]), CAST(:s AS float8[]), CAST(:e AS float8[]), "
     "CAST(:n AS float8[])) AS b(w, s, e, n) "
     f"JOIN change AS c ON c.geometry && ST_MakeEnvelope(b.w, b.s, b.e, b.n, {SRID}) "
-    "JOIN sighting AS s ON s.change_id = c.id"
+    "LEFT JOIN sighting AS s ON s.change_id = c.id LEFT JOIN enforcement_case AS k ON k.id = 'case-' || c.id"
 )
 
 
@@ -53,46 +56,55 @@ def around(session: Session, boxes: Sequence[Box]) -> set[str]:
         return set()
     if session.get_bind().dialect.name == "postgresql":
         sides = dict(zip("wsen", map(list, zip(*boxes, strict=True)), strict=True))
-        return set(session.scalars(text(NEAR_POSTGRES), sides))
-    return set(session.scalars(text(NEAR_SQLITE), {"boxes": json.dumps(boxes)}))
+        rows = session.execute(text(NEAR_POSTGRES), sides)
+    else:
+        rows = session.execute(text(NEAR_SQLITE), {"boxes": json.dumps(boxes)})
+    return {spot for row in rows for spot in row if spot is not None}
 
 
 def seen_of(session: Session, spots: Iterable[str]) -> list[Sighted]:
-    """Every outline of these spots that says more than those before it; by spot, the oldest first.
+    """Every outline of these spots that says more than those before it; of each spot the oldest first.
 
     What was carried lies in what was judged, within the tolerance: it is no outline to compare with, so that a
     spot cannot creep from sighting to sighting, and years of weekly maps cost nothing.
     """
-    columns = (
-        SightingRow.spot_id, SightingRow.version, ChangeRow.id, ChangeRow.geometry, ChangeRow.area_m2,
-        ChangeRow.change_class, SightingRow.accuracy_m,
-    )  # fmt: skip
-    query = (
-        select(*columns)
-        .join(ChangeRow, ChangeRow.id == SightingRow.change_id)
-        .where(bulk.among(session, SightingRow.spot_id, spots), SightingRow.outcome.not_in((NOTED, CARRIED)))
-        .order_by(SightingRow.spot_id, SightingRow.serial)
+    wanted = sorted(spots)
+    outline = (ChangeRow.id, ChangeRow.geometry, ChangeRow.area_m2, ChangeRow.change_class)
+    founders = select(*outline).where(
+        bulk.among(session, ChangeRow.id, map(founder_of, wanted)), ChangeRow.change_class != REPORTED
     )
-    rows = session.execute(query).all()
-    shapes = plane.unwrapped([row.geometry for row in rows])
+    query = (
+        select(*outline, SightingRow.case_id, SightingRow.version, SightingRow.accuracy_m)
+        .join(ChangeRow, ChangeRow.id == SightingRow.change_id)
+        .where(bulk.among(session, SightingRow.case_id, wanted), SightingRow.outcome.not_in((NOTED, CARRIED)))
+        .order_by(SightingRow.serial)
+    )
+    rows = [
+        (row, spot_id_of(row.id), FIRST, None) for row in session.execute(founders.order_by(ChangeRow.serial))
+    ]
+    rows += [(row, row.case_id, row.version, row.accuracy_m) for row in session.execute(query)]
+    shapes = plane.unwrapped([row.geometry for row, *_ in rows])
     found = []
-    for row, shape in zip(rows, shapes, strict=True):
-        radius = (row.accuracy_m or 0.0) if row.change_class == REPORTED else None
-        outline = Outline(
-            spot_id=row.spot_id, change_id=row.id, shape=shape, area_m2=row.area_m2, radius_m=radius
-        )
-        found.append(Sighted(outline=outline, change_class=row.change_class, version=row.version))
-    return found
+    for (row, spot, version, accuracy_m), shape in zip(rows, shapes, strict=True):
+        radius = (accuracy_m or 0.0) if row.change_class == REPORTED else None
+        seen = Outline(spot_id=spot, change_id=row.id, shape=shape, area_m2=row.area_m2, radius_m=radius)
+        found.append(Sighted(outline=seen, change_class=row.change_class, version=version))
+    return sorted(found, key=lambda each: each.outline.spot_id)
 
 
 def sighted(session: Session, changes: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Of those changes that were placed already, the spot and the last outcome."""
+    wanted = list(changes)
     query = (
-        select(SightingRow.change_id, SightingRow.spot_id, SightingRow.outcome)
-        .where(bulk.among(session, SightingRow.change_id, changes))
+        select(SightingRow.change_id, SightingRow.case_id, SightingRow.outcome)
+        .where(bulk.among(session, SightingRow.change_id, wanted))
         .order_by(SightingRow.serial)
     )
-    return {str(change): (spot, outcome) for change, spot, outcome in session.execute(query)}
+    placed = {str(change): (spot, outcome) for change, spot, outcome in session.execute(query)}
+    founded = session.scalars(
+        select(CaseRow.id).where(bulk.among(session, CaseRow.id, map(spot_id_of, wanted)))
+    )
+    return placed | {founder_of(spot): (spot, OPENED) for spot in founded}
 
 
 def pasts(session: Session, spots: Iterable[str], seen: Sequence[Sighted], policy: Policy) -> dict[str, Past]:
@@ -101,25 +113,24 @@ def pasts(session: Session, spots: Iterable[str], seen: Sequence[Sighted], polic
     What a person judged is what had been seen before the case came to where it is: its version was smaller then.
     """
     query = (
-        select(SpotRow.id, CaseRow.id, CaseRow.status, CaseRow.version, CaseRow.held, CaseRow.judgement_id)
-        .join(CaseRow, CaseRow.id == SpotRow.case_id)
-        .where(bulk.among(session, SpotRow.id, spots))
+        select(CaseRow.id, CaseRow.status, CaseRow.version, CaseRow.held, CaseRow.judgement_id)
+        .where(bulk.among(session, CaseRow.id, spots))
         .order_by(CaseRow.id)
         .with_for_update(of=CaseRow)
     )
     rows = session.execute(query).all()
-    final = {row[1]: row.judgement_id for row in rows if row.status in policy.watched}
+    final = {row.id: row.judgement_id for row in rows if row.status in policy.watched}
     moved = _last_moves(session, final)
     numbers = _documents(session, final, policy)
     by_spot: dict[str, list[Sighted]] = {}
     for each in seen:
         by_spot.setdefault(each.outline.spot_id, []).append(each)
     found = {}
-    for spot, case, status, version, held, _ in rows:
-        known = [each for each in by_spot.get(spot, []) if each.version < version or case not in final]
+    for case, status, version, held, _ in rows:
+        known = [each for each in by_spot.get(case, []) if each.version < version or case not in final]
         imagery = [each for each in known if each.outline.radius_m is None]
         since, by = moved.get(case, (None, ""))
-        found[spot] = Past(
+        found[case] = Past(
             case_id=case, status=status, version=version, since=since, by=by, held=held,
             shapes=[each.outline.shape for each in (imagery or known)],
             classes=frozenset(each.change_class for each in known), numbers=numbers.get(case, {}),
@@ -160,11 +171,10 @@ def documents_of(facts: Mapping[str, Any], policy: Policy) -> dict[str, frozense
 def watched(session: Session, box: Box, policy: Policy) -> list[str]:
     """Ids of the spots under watch whose outline meets a box."""
     query = (
-        select(SpotRow.id)
-        .join(ChangeRow, ChangeRow.id == SpotRow.change_id)
-        .join(CaseRow, CaseRow.id == SpotRow.case_id)
+        select(CaseRow.id)
+        .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .where(CaseRow.status.in_(sorted(policy.watched)))
         .where(*meets(ChangeRow, box, session.get_bind().dialect.name))
-        .order_by(SpotRow.id)
+        .order_by(CaseRow.id)
     )
     return list(session.scalars(query))

@@ -195,20 +195,19 @@ def test_a_far_larger_change_over_a_closed_case_opens_its_own_and_reopens_that_o
     bring(store, first, "signed_off")
     assert seen(store, box(-200, -200, 500), pair_id="other", between=("06-01", "07-01")).cases == 1
     assert store.case(first).status == "suspected"
-    assert "it lies over it by 1600 m², in spot-" in store.events(first)[-1].reason
+    assert "it lies over it by 1600 m², in case-" in store.events(first)[-1].reason
     # The old case stands on its own change still.
     assert round(store.case(first).area_m2) == 1600
 
 
 def test_later_maps_say_what_they_saw_of_a_watched_place(store: CaseStore) -> None:
     case = only(store)
-    spot = f"spot-{case.change_id}"
     bring(store, case.id, "signed_off")
     run = pair("april", "june")
     far = box(900, 900, 40)
 
     def looks() -> list[tuple[Any, ...]]:
-        return [(look["pair_id"], look["outcome"], look["seen"]) for look in places.spot(store, spot)[2]]
+        return [(look["pair_id"], look["outcome"], look["seen"]) for look in places.spot(store, case.id)[2]]
 
     seen(store, far, pair_id="a", between=("03-01", "04-01"), **pair("march", "april"))
     assert looks() == []  # an earlier map
@@ -227,7 +226,8 @@ def test_later_maps_say_what_they_saw_of_a_watched_place(store: CaseStore) -> No
     )
     assert looks()[1:] == [("june-july", "unseen", 0.4)]
     assert (
-        places.spot(store, spot)[2][1]["why"] == "the map shows 40% of it: what happened there was not seen"
+        places.spot(store, case.id)[2][1]["why"]
+        == "the map shows 40% of it: what happened there was not seen"
     )
     across = pair("march", "july")
     seen(

@@ -55,7 +55,7 @@ def test_a_report_where_nothing_was_known_opens_a_case_in_doubt(store: CaseStore
     assert (event.kind, event.actor, event.role, event.to_status) == ("opened", "赵敏", "hotline", "doubt")
     assert event.evidence["photo"] == "IMG_1.jpg"
     again = tell(store, 0, 0, region="140105", photo="IMG_1.jpg")
-    assert (again.is_new, again.spot_id) == (False, answer.spot_id)
+    assert (again.is_new, again.case_id) == (False, answer.case_id)
     assert len(store.events(case.id)) == 1
 
 
@@ -158,7 +158,7 @@ def test_a_county_reports_in_its_own_region(store: CaseStore) -> None:
 
 def test_a_report_at_the_antimeridian(store: CaseStore) -> None:
     first = tell(store, 0, 0, lon=179.9999, lat=10.0)
-    assert tell(store, 0, 0, lon=-179.9999, lat=10.0, note="the other side").spot_id == first.spot_id
+    assert tell(store, 0, 0, lon=-179.9999, lat=10.0, note="the other side").case_id == first.case_id
 
 
 @pytest.mark.sqlite
@@ -187,13 +187,13 @@ def test_the_verbs(tmp_path: Path) -> None:
     code, out, _ = tiankan("spots", "list", "--db", db, "--json")
     listed = json.loads(out)
     assert (code, listed["total"], listed["totals"]["visits_saved"]) == (0, 1, 1)
-    code, out, _ = tiankan("spots", "show", row["spot"], "--db", db, "--json")
+    code, out, _ = tiankan("spots", "show", row["case"], "--db", db, "--json")
     shown = json.loads(out)
     assert [one["source"] for one in shown["seen"]] == ["imagery", "citizen"]
     assert shown["seen"][1]["place"] == [lon, lat]
-    for words in (["spots", "list", "--db", db], ["spots", "show", row["spot"], "--db", db]):
+    for words in (["spots", "list", "--db", db], ["spots", "show", row["case"], "--db", db]):
         assert tiankan(*words)[0] == 0
-    code, _, err = tiankan("spots", "show", "spot-x", "--db", db)
-    assert (code, "no spot has the id 'spot-x'" in err) == (2, True)
+    code, _, err = tiankan("spots", "show", "case-x", "--db", db)
+    assert (code, "no spot has the id 'case-x'" in err) == (2, True)
     code, _, err = tiankan("spots", "list", "--db", db, "--bbox", "1,2")
     assert (code, "--bbox: '1,2' is not west,south,east,north" in err) == (2, True)

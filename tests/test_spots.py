@@ -39,7 +39,9 @@ def told(store: CaseStore, case: str) -> list[str]:
 def partition(store: CaseStore) -> set[frozenset[str]]:
     """Which changes are together in a spot."""
     with store.transaction() as session:
-        rows = session.execute(text("SELECT spot_id, change_id FROM sighting")).all()
+        rows = session.execute(text("SELECT case_id, change_id FROM sighting")).all()
+        founders = session.scalars(text("SELECT id FROM enforcement_case")).all()
+    rows = [*rows, *((case, case.removeprefix("case-")) for case in founders)]
     by_spot: dict[str, set[str]] = {}
     for spot, change in rows:
         by_spot.setdefault(spot, set()).add(change)
@@ -63,10 +65,7 @@ def test_a_second_sensor_opens_no_second_case(store: CaseStore) -> None:
         "tiankan",
     )
     assert "shares 1200 m²: 75% of it, 75% of what was seen before, 60% of both" in event.reason
-    assert event.evidence == {
-        "change": joined.id,
-        "spot": f"spot-{str(joined.case_id).removeprefix('case-')}",
-    }
+    assert event.evidence == {"change": joined.id}
     assert places.totals(store) == {
         "spots": 2, "sightings": {"joined": 1, "opened": 2}, "visits_saved": 1, "visits_saved_share": 0.3333,
     }  # fmt: skip
@@ -101,7 +100,7 @@ def test_a_bridge_joins_what_it_overlaps_most_and_names_the_other(store: CaseSto
     assert told(store, big.id) == ["opened", "joined"]
     assert told(store, small.id) == ["opened"]
     reason = store.events(big.id)[-1].reason
-    assert f"it bridges it with spot-{small.change_id} (2500 m²)" in reason
+    assert f"it bridges it with {small.id} (2500 m²)" in reason
     assert len(cases(store)) == 2
 
 
@@ -174,15 +173,12 @@ def test_a_fault_half_way_leaves_nothing(store: CaseStore, monkeypatch: pytest.M
     assert store.changes().total == 1
 
 
-def test_spots_and_sightings_are_never_altered(store: CaseStore) -> None:
+def test_sightings_are_never_altered(store: CaseStore) -> None:
     from sqlalchemy.exc import DatabaseError
 
-    seen(store, box(0, 0, 40))
-    for statement in (
-        "UPDATE sighting SET outcome = 'noted'",
-        "DELETE FROM sighting",
-        "UPDATE spot SET id = 'x'",
-    ):
+    for pair in ("one", "two"):
+        seen(store, box(0, 0, 40), pair_id=pair)
+    for statement in ("UPDATE sighting SET outcome = 'noted'", "DELETE FROM sighting"):
         with (
             pytest.raises(DatabaseError, match="rows are added, never changed"),
             store.engine.begin() as connection,
@@ -287,7 +283,7 @@ def test_cases_of_before_are_spots_too(tmp_path: Path) -> None:
     west, south, east, north = first.geometry.bounds
     again = lonlat_changes((west, south, east + 1e-5, north), pair_id="other")
     assert put(made, again) == Added(1, 1, 0, joined=1)
-    assert told(made, first.case_id)[-1] == "joined"
+    assert told(made, first.id)[-1] == "joined"
 
 
 def test_a_map_without_changes_is_recorded_too(store: CaseStore) -> None:

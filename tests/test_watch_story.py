@@ -75,13 +75,12 @@ def test_a_cloud_is_no_peace_and_what_comes_back_reopens(world: Path) -> None:
         ("2024.tif", False, True),
     ):
         _later(world, name, cloudy, built)
-    spot = f"spot-{case.change_id}"
     last = ("after.tif", "2021-09-01")
     said = []
     for name in ("2022.tif", "2023.tif", "2024.tif"):
         now = (name, f"{name[:4]}-06-01")
         _run(world, last, now)
-        look = places.spot(store, spot)[2][-1]
+        look = places.spot(store, case.id)[2][-1]
         said.append((look["at"].year, look["outcome"], look["seen"], store.case(case.id).status))
         last = now if name == "2023.tif" else last
     assert said == [
