@@ -51,11 +51,15 @@ class Sighted:
 
 
 def around(session: Session, boxes: Sequence[Box]) -> set[str]:
-    """Ids of the spots of which something was seen in any of the boxes; one query, by index."""
+    """Ids of the spots of which something was seen in any of the boxes; one query for all of them, by index."""
     if not boxes:
         return set()
-    if session.get_bind().dialect.name == "postgresql":
-        sides = dict(zip("wsen", map(list, zip(*boxes, strict=True)), strict=True))
+    west, south, east, north = zip(*boxes, strict=True)
+    hull, dialect = (min(west), min(south), max(east), max(north)), session.get_bind().dialect.name
+    if session.scalar(select(ChangeRow.serial).where(*meets(ChangeRow, hull, dialect)).limit(1)) is None:
+        return set()  # The first batch of a county.
+    if dialect == "postgresql":
+        sides = {"w": list(west), "s": list(south), "e": list(east), "n": list(north)}
         rows = session.execute(text(NEAR_POSTGRES), sides)
     else:
         rows = session.execute(text(NEAR_SQLITE), {"boxes": json.dumps(boxes)})
