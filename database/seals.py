@@ -22,6 +22,7 @@ from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
 from database.seal_tables import SealRow
+from database.spot_tables import LookRow, SightingRow
 from database.tables import (
     Base,
     CaseRow,
@@ -67,6 +68,8 @@ SEALED = {
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),
         Sealed(FeatureRow, "vintage"),
+        Sealed(SightingRow, since="0007"),
+        Sealed(LookRow, since="0007"),
     )
 }
 """Every table that the chain watches."""
