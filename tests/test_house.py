@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "model_verbs",
         "rule_verbs",
         "case_verbs",
+        "clock_verbs",
         "spot_verbs",
         "audit_verbs",
         "cadastre_verbs",
