@@ -14,12 +14,15 @@ from cases import history, pausing
 from cases.store import CaseStore, begins
 from cases.workflow import Workflow, load_workflow
 from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
-from clocks.running import BLUE, LIFTED, SUSPENDED, Moved, Run, Step, highest, runs, waiting
+from clocks.running import BLUE, LIFTED, REMINDED, SUSPENDED, WARNED, Moved, Run, Step, highest, runs, waiting
 from database import bulk, seals
 from database.clock_tables import NoticeRow, TickRow
 from database.tables import CaseRow, ChangeRow, EventRow
 from ground.errors import BadInput, NotFound
 from ground.files import sha256, short_hash
+
+SAID = (REMINDED, WARNED, LIFTED, SUSPENDED)
+"""Kinds of events that ticks write: they move no clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +196,7 @@ def _cases(session: Session, now: datetime, where: Sequence[Any]) -> list[_Case]
         )
         .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .join(EventRow, EventRow.case_id == CaseRow.id)
-        .where(EventRow.at <= now, *where)
+        .where(EventRow.at <= now, EventRow.kind.not_in(SAID), *where)
         .order_by(CaseRow.serial, EventRow.serial)
     )
     moves: dict[str, list[Moved]] = {}

@@ -52,6 +52,8 @@ class Calendar:
                 f"clocks.toml: country {country!r} has no calendar of holidays; write a code like CN or BR"
             ) from error
         self._works = cache(self._days.is_working_day)
+        # Most clocks of a county start on the same few days.
+        self._undisturbed = cache(self._due)
         # Filled year by year as days are asked for: a range of all that matters at once.
         for year in range(2015, 2041):
             self._days.get(date(year, 1, 1))
@@ -69,6 +71,11 @@ class Calendar:
 
     def due(self, start: date, unit: Unit, count: int, *, rolls: bool, pauses: Sequence[Pause] = ()) -> Due:
         """The last day of a clock that starts on a day."""
+        if not pauses:
+            return self._undisturbed(start, unit, count, rolls)
+        return self._due(start, unit, count, rolls, pauses)
+
+    def _due(self, start: date, unit: Unit, count: int, rolls: bool, pauses: Sequence[Pause] = ()) -> Due:
         day = self._counted(start, count, pauses, works=True) if unit == "working_days" else None
         if unit == "days":
             day = self._counted(start, count, pauses, works=False)
