@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from database import cadastre_tables, evidence_tables, seal_tables, spot_tables  # noqa: F401  (their tables, too)
+from database import cadastre_tables, clock_tables, evidence_tables, seal_tables, spot_tables  # noqa: F401  (their tables, too)
 from database.tables import Base
 from ground.errors import BadInput
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from database import bulk
 from database.cadastre_tables import FeatureRow, VintageRow
+from database.clock_tables import NoticeRow, TickRow
 from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
@@ -70,6 +71,8 @@ SEALED = {
         Sealed(FeatureRow, "vintage"),
         Sealed(SightingRow, since="0007"),
         Sealed(LookRow, since="0007"),
+        Sealed(TickRow, since="0008"),
+        Sealed(NoticeRow, since="0008"),
     )
 }
 """Every table that the chain watches."""

@@ -21,6 +21,7 @@ WAY = {
 }  # fmt: skip
 WAY["pseudo_change"] = [*WAY["lawful"][:-1], ("pseudo_change", "province", {"reason": "a shadow"})]
 WAY["rural_road"] = [*WAY["lawful"][:-1], ("rural_road", "province", {})]
+WAY["returned"] = [*WAY["lawful"][:-2], ("returned", "city", {"reason": "no photo of the north side"})]
 WAY["violation"] = [*WAY["lawful"][:-1], ("violation", "province", {"reason": "no permit"})]
 WAY["signed_off"] = [
     *WAY["violation"],
