@@ -44,9 +44,12 @@ def cases_list(
 def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     """One case: its change, rule, facts, missing proof and history."""
     from cases.show import case_sheet
+    from cases.transfer import advice
+    from cases.workflow import load_workflow
 
     store = _store(db)
-    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
+    case, history = store.case(case_id), store.events(case_id)
+    sheet = case_sheet(case) | {"transfer": advice(case.facts, case.land, load_workflow().transfer)}
     rows = [
         {
             "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,
@@ -85,6 +88,35 @@ def cases_move(
         case_id, to, load_workflow(), actor=actor, role=role, evidence=given, version=version
     )
     terminal.show([case_row(case)], f"Moved to {to}", json)
+
+
+@cases_app.command("supervise")
+def cases_supervise(
+    case_id: str,
+    level: Annotated[str, typer.Option("--level", help="city or province.")],
+    actor: Annotated[str, typer.Option("--actor", help="Name of the person who orders it.")],
+    role: Annotated[str, typer.Option("--role", help="city or province.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
+    release: Annotated[bool, typer.Option("--release", help="Take it off again.")] = False,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Put a case under supervision 挂牌督办, or take it off; it stays where it is on its road."""
+    from cases.supervising import supervise
+
+    store = _store(db)
+    supervise(store, case_id, level=level, actor=actor, role=role, reason=reason, release=release)
+    terminal.show([{"case": case_id, "level": level, "supervised": not release}], "Supervision", json)
+
+
+@cases_app.command("supervised")
+def cases_supervised(db: Db = None, json: Json = False) -> None:
+    """Cases that people put under supervision; what clocks lifted is shown by `clocks list --level`."""
+    from dataclasses import asdict
+
+    from cases.supervising import supervised
+
+    terminal.show([asdict(each) for each in supervised(_store(db))], "Under supervision", json)
 
 
 def _store(db: str | None) -> "CaseStore":

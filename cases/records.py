@@ -33,6 +33,8 @@ class Case:
     missing: dict[str, str]
     proof: str
     facts: dict[str, Any]
+    land: dict[str, Any] | None
+    """The area ledger, see `cases.measuring.land_of`; None where none was made."""
     held: dict[str, str]
     version: int
 
@@ -113,6 +115,7 @@ def case_of(row: CaseRow) -> Case:
         missing=judgement.missing,
         proof=judgement.proof,
         facts=judgement.facts,
+        land=judgement.land,
         held=row.held,
         version=row.version,
     )

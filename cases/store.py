@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
-from cases import history
+from cases import history, waiting
 from cases.proof import usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
@@ -148,6 +148,8 @@ class CaseStore:
             _usable(session, case_id, given)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
+            when = waiting.moment_of(session, case_id, at)
+            waiting.check(session, case_id, step, row.held | given, when)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
             origin, version = row.status, row.version
             with seals.altering(session, CaseRow, [case_id]):
@@ -159,7 +161,7 @@ class CaseStore:
                 if moved.rowcount != 1:  # type: ignore[attr-defined]
                     raise IllegalMove(_overtaken(session, row, "just now"))
             told = history.event(
-                case_id, at or datetime.now(UTC), "moved", given.get("reason", ""), actor=actor.strip(), role=role,
+                case_id, when, "moved", given.get("reason", ""), actor=actor.strip(), role=role,
                 origin=origin, to=to, evidence=given,
             )  # fmt: skip
             history.append(session, [told])

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from cases.rules import NEED_A_PERSON, Verdict
-from ground.errors import IllegalMove
+from ground.errors import BadInput, IllegalMove
 from ground.tables import Strict, load_toml, parse
 
 WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
@@ -27,6 +27,22 @@ LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
 
 
+class Wait(Strict):
+    """Somebody else's time that must have run out: a clock of clocks.toml, unless one of these kinds is in hand."""
+
+    clock: str
+    unless: list[str] = []
+
+
+class Transfer(Strict):
+    """From which areas on a case is to be handed to the police; see `cases.transfer`."""
+
+    source: str = Field(min_length=1)
+    basic_farmland_m2: float = Field(gt=0)
+    other_cultivated_m2: float = Field(gt=0)
+    cultivated: list[str] = Field(min_length=1)
+
+
 class Move(Strict):
     """One arrow: from these statuses to that one, by one of these roles, with these kinds of evidence in hand."""
 
@@ -36,6 +52,7 @@ class Move(Strict):
     needs: list[str] = []
     clears: list[str] = []
     """Evidence that is no longer in hand after this move: what was found wanting must be brought anew."""
+    wait: Wait | None = None
 
 
 class Workflow(Strict):
@@ -50,6 +67,9 @@ class Workflow(Strict):
     """Kinds that are a day, written as 2026-06-30."""
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
+    roles: dict[str, str] = Field(alias="role", min_length=1)
+    """Who works on cases, and what each is."""
+    transfer: Transfer | None = None
     moves: list[Move] = Field(alias="move", min_length=1)
 
     @model_validator(mode="after")
@@ -68,16 +88,30 @@ class Workflow(Strict):
                     raise ValueError(
                         f"the move to {move.to!r} starts at {origin!r}, where no case ever comes"
                     )
-            for need in (*move.needs, *move.clears, *self.fresh, *self.days, *self.given_by):
-                if need not in self.evidence:
-                    raise ValueError(
-                        f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
-                        f"({', '.join(self.evidence)})"
-                    )
-            if MACHINE_ROLE in move.roles:
-                raise ValueError(f"the move to {move.to!r} may not be made by role {MACHINE_ROLE!r}")
+            self._check_words(move)
             self._check_lock(move)
         return self
+
+    def _check_words(self, move: Move) -> None:
+        for need in (*move.needs, *move.clears, *self.fresh, *self.days, *self.given_by):
+            if need not in self.evidence:
+                raise ValueError(
+                    f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
+                    f"({', '.join(self.evidence)})"
+                )
+        for kind in move.wait.unless if move.wait else []:
+            if kind not in self.evidence:
+                raise ValueError(
+                    f"the move to {move.to!r} waits unless there is {kind!r}, which [evidence] does not list"
+                )
+        for role in move.roles:
+            if role not in {*self.roles, MACHINE_ROLE}:
+                raise ValueError(
+                    f"the move to {move.to!r} is for role {role!r}, which [role] does not list "
+                    f"({', '.join(self.roles)})"
+                )
+        if MACHINE_ROLE in move.roles:
+            raise ValueError(f"the move to {move.to!r} may not be made by role {MACHINE_ROLE!r}")
 
     def _check_lock(self, move: Move) -> None:
         if move.to == "violation" and "field_evidence" not in move.needs:
@@ -107,14 +141,19 @@ class Workflow(Strict):
         return [move for move in self.moves if status in move.origins]
 
 
-def load_workflow(path: Path = WORKFLOW_TOML) -> Workflow:
-    """The workflow of a file.
+def load_workflow(path: Path = WORKFLOW_TOML, day: date | None = None) -> Workflow:
+    """The workflow in force on a day, today unless told: of the editions beside a file (NAME*.toml) the last effective.
 
     Raises:
-        BadInput: a typo with file and key, or a road that reaches a penalty on a clue alone.
+        BadInput: a typo with file and key, a road that reaches a penalty on a clue alone, or none is in force yet.
     """
-    workflow: Workflow = parse(Workflow, load_toml(path), path)
-    return workflow
+    wanted = day or date.today()
+    paths = sorted({path, *path.parent.glob(f"{path.stem}-*.toml")})
+    editions: list[Workflow] = [parse(Workflow, load_toml(each), each) for each in paths]
+    holding = [each for each in editions if each.effective_from <= wanted]
+    if not holding:
+        raise BadInput(f"{path}: no edition is effective on {wanted}; add one with an earlier effective_from")
+    return max(holding, key=lambda each: each.effective_from)
 
 
 def check_move(

@@ -32,7 +32,8 @@ WAY["signed_off"] = [
 HELD = {"two_officers": "李伟; 张敏"}
 WAY["closed"] = [
     *WAY["violation"], ("filed", "county", {}), ("investigation", "county", HELD),
-    ("audited", "legal", {"legal_audit": "agreed"}), ("notice", "county", {}), ("decision", "county", {}),
+    ("audited", "legal", {"legal_audit": "agreed"}), ("notice", "county", {}),
+    ("decision", "county", {"waiver": "waived on 1 May"}),
     ("served", "county", {"document": "served"}), ("executed", "county", {}), ("closed", "county", {"document": "end"}),
 ]  # fmt: skip
 

@@ -177,10 +177,11 @@ def test_a_database_that_does_not_queue_its_writers_lets_one_move_win(
     monkeypatch.setattr(CaseStore, "transaction", lambda self, **_: transaction(self.engine, writes=writes))
     real, others = cases.store.check_move, iter(["张敏"])
 
-    def overtaken(*given: Any, **more: Any) -> None:
-        real(*given, **more)
+    def overtaken(*given: Any, **more: Any) -> Any:
+        step = real(*given, **more)
         for name in others:
             store.move(key, "field_check", ROAD, actor=name, role="county")
+        return step
 
     monkeypatch.setattr(cases.store, "check_move", overtaken)
     with pytest.raises(
