@@ -178,15 +178,18 @@ def check_move(
     lacking = [f"{n} ({workflow.evidence[n]})" for n in step.needs if not as_read(held.get(n) or "")]
     if lacking:
         raise IllegalMove(f"case {case_id} cannot go to {to} without {', '.join(lacking)}")
-    if "two_officers" in step.needs:
-        # As read, a full-width ； is a semicolon.
-        names = {name.strip() for name in as_read(held["two_officers"]).split(";")} - {"", MACHINE}
-        if len(names) < 2:
-            raise IllegalMove(
-                f"case {case_id} cannot go to {to}: two_officers {held['two_officers']!r} does not name two "
-                "people; write both names separated by a semicolon"
-            )
+    if "two_officers" in step.needs and not _are_two(held["two_officers"]):
+        raise IllegalMove(f"case {case_id} cannot go to {to}: {_not_two(held['two_officers'])}")
     return step
+
+
+def _are_two(officers: str) -> bool:
+    # As read, a full-width ； is a semicolon.
+    return len({name.strip() for name in as_read(officers).split(";")} - {"", MACHINE}) >= 2
+
+
+def _not_two(officers: str) -> str:
+    return f"two_officers {officers!r} does not name two people; write both names separated by a semicolon"
 
 
 def as_read(text: str) -> str:
@@ -213,6 +216,9 @@ def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | Non
             raise IllegalMove(
                 f"evidence {kind!r} refers to nothing; give a document number, file or sentence"
             )
+        if kind == "two_officers" and not _are_two(reference):
+            # Even where no move asks for it: it would take the place of two names that are in hand.
+            raise IllegalMove(f"evidence: {_not_two(reference)}")
         if kind in workflow.days and not _is_day(reference):
             raise IllegalMove(f"evidence {kind!r}: {reference!r} is not a day; write one like 2026-06-30")
 

@@ -49,7 +49,7 @@ TWO = ("李伟; 张敏", "李伟；张敏", "Li Wei;Zhang Min")
 ONE = ("李伟", "李伟;李伟", "Li Wei；ＬＩ ＷＥＩ", "李伟;\u200b李伟", "李伟; ", "tiankan;李伟")
 ACTORS = ("李伟", "张敏", "王芳", " 李伟 ")
 NOBODY = ("", " ", "tiankan", "Tiankan ", "\u200b")
-OPEN_AT_ONCE = 40
+OPEN_AT_ONCE = 12
 BY_HAND = (
     "UPDATE enforcement_case SET status = '{status}' WHERE id = '{case}'",
     "UPDATE enforcement_case SET status = '{status}', held = '{held}' WHERE id = '{case}'",
