@@ -1,4 +1,4 @@
-"""What the road asks besides evidence: the party's time, the order of times, other authorities, supervision, editions."""
+"""What the road asks besides evidence: the party's time, order in time, other authorities, supervision, editions."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
