@@ -5,17 +5,20 @@ from sqlalchemy.orm import Session
 
 import database.cadastre_tables
 import database.evidence_tables
+import database.numbering_tables
 import database.seal_tables  # noqa: F401
 from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only, may move cases, give evidence and nothing else."""
+"""Without login; sees the region of `tiankan.region` only, may move, split and merge cases, give evidence and numbers; no more."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event, evidence, seal",
     "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
+    "INSERT ON change, judgement, judging, enforcement_case, case_number, lineage",
+    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, case_number_serial_seq, lineage_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 

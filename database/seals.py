@@ -21,6 +21,7 @@ from database.cadastre_tables import FeatureRow, VintageRow
 from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
+from database.numbering_tables import LineageRow, NumberRow
 from database.seal_tables import SealRow
 from database.tables import (
     Base,
@@ -67,6 +68,8 @@ SEALED = {
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),
         Sealed(FeatureRow, "vintage"),
+        Sealed(NumberRow, since="0009"),
+        Sealed(LineageRow, since="0009"),
     )
 }
 """Every table that the chain watches."""

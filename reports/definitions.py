@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from cases.workflow import REPLACED
 from ground.errors import BadInput
 from ground.tables import Strict, load_toml, parse
 
@@ -71,7 +72,8 @@ class Definitions(Strict):
             BadInput: statistics.toml does not know the status.
         """
         kind = next((kind for kind, several in self.found.items() if status in several), None)
-        if kind is None and status is not None and self._in_review(status) is None:
+        is_known = status is None or status in REPLACED or self._in_review(status) is not None
+        if kind is None and not is_known:
             raise _unknown("status", status)
         return kind or verdict
 
