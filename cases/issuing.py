@@ -52,7 +52,8 @@ def issue(store: CaseStore, batch: str, year: int | None = None, region: str = "
     waiting: dict[tuple[str, int], list[str]] = defaultdict(list)
     with store.transaction(writes=True) as session:
         for case_id, code, after in session.execute(wanted):
-            county, of_year = numbering.county_of(code), year or (after and after.year)
+            county = numbering.county_of(code)
+            of_year: int | None = year or (after.year if after else None)
             if county is None:
                 no_county.append(case_id)
             elif of_year is None:

@@ -85,8 +85,18 @@ def _named(session: Session, case_ids: Sequence[str]) -> list[str]:
     return [f"{key} ({numbers[key]})" if key in numbers else key for key in case_ids]
 
 
-def replace(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], told: Told) -> None:
-    """Opens the successors and ends the old cases; everything but judgements and numbers, which are there already."""
+def replace(
+    session: Session,
+    old: Sequence[CaseRow],
+    new: Sequence[Successor],
+    numbers: Sequence[dict[str, Any]],
+    told: Told,
+) -> None:
+    """Opens the successors, whose judgements are there already, ends the old cases, and writes every history.
+
+    Raises:
+        IllegalMove: somebody moved one of them meanwhile.
+    """
     rows = [
         {
             "id": one.case_id, "change_id": one.change_id, "judgement_id": one.judgement_id, "status": one.status,
@@ -97,14 +107,11 @@ def replace(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], 
     seals.add(session, CaseRow, rows)
     seals.add(session, LineageRow, _lineage(new, told))
     seals.add(session, EvidenceRow, [row for one in new for row in _files(session, one)])
+    numbering.add(session, numbers)
+    _end(session, old, new, told)
 
 
-def end(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], told: Told) -> None:
-    """Ends the old cases and writes every history; to be called when the numbers are there.
-
-    Raises:
-        IllegalMove: somebody moved one of them meanwhile.
-    """
+def _end(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], told: Told) -> None:
     heirs = ", ".join(_named(session, [one.case_id for one in new]))
     named = dict(zip([row.id for row in old], _named(session, [row.id for row in old]), strict=True))
     word = "cut into" if told.kind == REPLACED[0] else "joined to"

@@ -31,7 +31,9 @@ def check_batch(batch: str) -> str:
         BadInput: it cannot.
     """
     if not BATCH.fullmatch(batch):
-        raise BadInput(f"--batch: {batch!r} is no tag of a batch; write one to eight of A–Z and 0–9, such as Q1")
+        raise BadInput(
+            f"--batch: {batch!r} is no tag of a batch; write one to eight of A–Z and 0–9, such as Q1"
+        )
     return batch
 
 
@@ -44,7 +46,9 @@ def number_row(
         BadInput: a county has no more than 999,999 numbers a batch and year.
     """
     if place > MOST:
-        raise BadInput(f"county {county} has {MOST:,} numbers in batch {batch} of {year}; begin another batch")
+        raise BadInput(
+            f"county {county} has {MOST:,} numbers in batch {batch} of {year}; begin another batch"
+        )
     return {
         "number": f"{county}{batch}{year:04d}{place:0{PLACE_DIGITS}d}{suffix}", "case_id": case_id, "county": county,
         "batch": batch, "year": year, "place": place, "suffix": suffix, "at": at,

@@ -32,7 +32,12 @@ def read_parts(path: Path) -> list[shapely.Geometry]:
         raise BadInput(f"--by: {path} {what}; give parts as polygons in a .geojson or .gpkg")
     try:
         frame = pyogrio.read_dataframe(path, layer=_layer(path), on_invalid="ignore", force_2d=True)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, GEOSException, ValueError) as error:
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        GEOSException,
+        ValueError,
+    ) as error:
         raise BadInput(f"--by: {path} cannot be read ({one_line(error, 160)}); write it anew") from error
     if not hasattr(frame, "geometry") or frame.crs is None:
         lacks = "has no coordinate system" if hasattr(frame, "geometry") else "holds no polygons"

@@ -94,7 +94,9 @@ class Workflow(Strict):
             if MACHINE_ROLE in move.roles:
                 raise ValueError(f"the move to {move.to!r} may not be made by role {MACHINE_ROLE!r}")
             if move.to in REPLACED:
-                raise ValueError(f"no move leads to {move.to!r}; a case ends there when others take its place")
+                raise ValueError(
+                    f"no move leads to {move.to!r}; a case ends there when others take its place"
+                )
         self._check_replacing()
         return self
 
@@ -106,7 +108,9 @@ class Workflow(Strict):
         for name, said in (("split", self.split), ("merge", self.merge)):
             beyond = [origin for origin in said.origins if origin not in free]
             if beyond:
-                raise ValueError(f"{name}.from holds {beyond[0]!r}, which is reached through a violation only")
+                raise ValueError(
+                    f"{name}.from holds {beyond[0]!r}, which is reached through a violation only"
+                )
             if MACHINE_ROLE in said.roles:
                 raise ValueError(f"{name}.role holds {MACHINE_ROLE!r}: a named person does that")
 

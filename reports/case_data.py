@@ -92,7 +92,8 @@ def _case(row: CaseRow, number: str) -> dict[str, Any]:
     kind = load_definitions().kind_of(row.status, row.judgement.verdict)
     return {
         "id": row.id, "number": number or number_of(row.change.region, row.change.after, row.serial),
-        "status": row.status, "version": row.version, "opened": row.opened, "region": row.change.region, "finding": kind,
+        "status": row.status, "version": row.version, "opened": row.opened, "region": row.change.region,
+        "finding": kind,
     }  # fmt: skip
 
 

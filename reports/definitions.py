@@ -72,9 +72,9 @@ class Definitions(Strict):
             BadInput: statistics.toml does not know the status.
         """
         kind = next((kind for kind, several in self.found.items() if status in several), None)
-        is_known = status is None or status in REPLACED or self._in_review(status) is not None
-        if kind is None and not is_known:
-            raise _unknown("status", status)
+        says = status if status not in REPLACED else None
+        if kind is None and says is not None and self._in_review(says) is None:
+            raise _unknown("status", says)
         return kind or verdict
 
     def part_of(self, kind: str) -> str:

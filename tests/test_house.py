@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
     "report_verbs": {"ground", "settings", "terminal", "cases", "reports"},
+    "split_verbs": {"ground", "settings", "terminal", "cases", "detection.changes"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
@@ -42,6 +43,7 @@ MAY_IMPORT = {
         "terminal",
         "model_verbs",
         "rule_verbs",
+        "split_verbs",
         "case_verbs",
         "audit_verbs",
         "cadastre_verbs",
