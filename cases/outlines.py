@@ -93,12 +93,12 @@ def refuse_unless_cut(case_id: str, whole: shapely.Geometry, parts: Sequence[sha
             if fault.area > CLOSES_M2 / 100
         )
         raise BadInput(
-            f"--by: the parts do not make up case {case_id}: {said}; at most {CLOSES_M2:.2f} m² (0.01 亩) may"
+            f"the parts do not make up case {case_id}: {said}; at most {CLOSES_M2:.2f} m² (0.01 亩) may"
         )
     small = min(range(len(shapes)), key=lambda i: float(shapes[i].area))
     if shapes[small].area < CLOSES_M2:
         raise BadInput(
-            f"--by: part {small + 1} has {shapes[small].area:.2f} m²; a part has {CLOSES_M2:.2f} m² (0.01 亩) at least"
+            f"part {small + 1} has {shapes[small].area:.2f} m²; a part has {CLOSES_M2:.2f} m² (0.01 亩) at least"
         )
 
 

@@ -11,7 +11,7 @@ from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only; may move, split, merge and number cases, give evidence; no more."""
+"""Without login; sees the region of `tiankan.region` only; works on its cases, and may do nothing else."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
