@@ -11,6 +11,8 @@ import shapely
 from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from cases.issuing import issue
+from cases.splitting import split
 from cases.store import CaseFilter, CaseStore
 from database.seals import SEALED
 from database.tables import Base
@@ -26,7 +28,7 @@ WATCHED = [*SEALED, "seal", "head"]
 
 
 def county(folder: Path) -> CaseStore:
-    """Two runs, one judged anew, a layer, cases moved by people."""
+    """Two runs, one judged anew, a layer, cases moved, numbered and cut by people."""
     store = new_store(folder)
     written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
     brought(store, folder, layer("a.gpkg"), "2021-09-10")
@@ -47,6 +49,11 @@ def county(folder: Path) -> CaseStore:
             role="county",
             evidence={"photo": "p.jpg", "field_evidence": "f"},
         )
+    issue(store, "Q3")
+    last = store.cases(CaseFilter()).items[-1]
+    west, south, east, north = last.bbox
+    parts = [shapely.box(west, south, 100.1305, north), shapely.box(100.1305, south, east, north)]
+    split(store, last.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
     return store
 
 

@@ -16,6 +16,7 @@ from cases.workflow import (
     LOCK,
     MACHINE,
     PENALTY,
+    REPLACED,
     WORKFLOW_TOML,
     Workflow,
     check_evidence,
@@ -48,7 +49,10 @@ def road_to(goal: str) -> list[tuple[str, str, str]]:
     return ways[goal]
 
 
-@pytest.mark.parametrize("status", ROAD.statuses)
+ON_THE_ROAD = [status for status in ROAD.statuses if status not in REPLACED]
+
+
+@pytest.mark.parametrize("status", ON_THE_ROAD)
 def test_every_status_can_be_reached_and_left(status: str) -> None:
     for step in road_to(status):
         moved(*step, held=EVERYTHING)
@@ -56,11 +60,11 @@ def test_every_status_can_be_reached_and_left(status: str) -> None:
 
 
 def test_from_everywhere_some_end_can_be_reached() -> None:
-    open_ended = set(ROAD.statuses) - ENDS
+    open_ended = set(ON_THE_ROAD) - ENDS
     closes = set(ENDS)
     while grown := {s for s in open_ended - closes if any(m.to in closes for m in ROAD.from_status(s))}:
         closes |= grown
-    assert closes == set(ROAD.statuses)
+    assert closes == set(ON_THE_ROAD)
 
 
 def test_the_shortest_road_to_a_decision_passes_every_hand() -> None:
