@@ -79,7 +79,6 @@ class Workflow(Strict):
                 )
         reachable = set(self.start.values()) | {move.to for move in self.moves}
         for move in self.moves:
-            self._check_lock(move)
             for origin in move.origins:
                 if origin not in reachable:
                     raise ValueError(
@@ -97,6 +96,7 @@ class Workflow(Strict):
                 raise ValueError(
                     f"no move leads to {move.to!r}; a case ends there when others take its place"
                 )
+            self._check_lock(move)
         self._check_replacing()
         return self
 

@@ -39,6 +39,12 @@ def county(folder: Path) -> CaseStore:
     paper = Given(kind="document", path=folder / "lease.txt", actor="李伟", role="county")
     first = store.cases(CaseFilter()).items[0].id
     add(store, open_files(str(folder / "evidence")), first, paper, ROAD, load_limits())
+    issue(store, "Q3")
+    last = store.cases(CaseFilter()).items[-1]
+    west, south, east, north = last.bbox
+    middle = (west + east) / 2
+    parts = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    split(store, last.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
         store.move(
@@ -49,11 +55,6 @@ def county(folder: Path) -> CaseStore:
             role="county",
             evidence={"photo": "p.jpg", "field_evidence": "f"},
         )
-    issue(store, "Q3")
-    last = store.cases(CaseFilter()).items[-1]
-    west, south, east, north = last.bbox
-    parts = [shapely.box(west, south, 100.1305, north), shapely.box(100.1305, south, east, north)]
-    split(store, last.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
     return store
 
 

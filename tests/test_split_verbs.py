@@ -1,6 +1,7 @@
 """Split and merge by their verbs: files of parts, good and bad; figures that count no land twice."""
 
 import json
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import geopandas as gpd
 import pyogrio
 import pytest
 import shapely
+from pydantic import ValidationError
 
 from cases.issuing import issue
 from cases.outlines import read_parts
+from cases.workflow import WORKFLOW_TOML, Workflow
 from ground.errors import BadInput
 from reports.statistics import statistics
 from reports.table_rows import Wanted, case_table
@@ -20,6 +23,7 @@ from tests.cases_world import GRID, rect
 from tests.splits_world import SQUARE, THIRDS, cases, county, cut, file_of, is_whole, join, url_of
 from tests.test_cli import tiankan
 
+RAW = tomllib.loads(WORKFLOW_TOML.read_text(encoding="utf-8"))
 WHO = ("--actor", "王芳", "--role", "county", "--reason", "two owners")
 
 
@@ -128,3 +132,26 @@ def test_figures_count_the_parts_and_the_whole_once(tmp_path: Path) -> None:
     table = case_table(store, Wanted(), GRID, Language.EN)
     assert (len(table), round(table["area_mu"].sum(), 2)) == (3, 34.5)
     assert len(case_table(store, Wanted(status="split"), GRID, Language.EN)) == 1
+
+
+def arrow(**move: Any) -> dict[str, Any]:
+    return {"move": [*RAW["move"], {"role": ["county"], "needs": []} | move]}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"split": {"from": ["suspected", "filed"], "role": ["county"]}},
+         "split.from holds 'filed', which is reached through a violation only"),
+        ({"merge": {"from": ["violation"], "role": ["county"], "within_m": 1}}, "merge.from holds 'violation', which"),
+        ({"split": {"from": ["split"], "role": ["county"]}}, "split.from holds 'split', which"),
+        ({"split": {"from": ["doubt"], "role": ["machine"]}}, "split.role holds 'machine': a named person does that"),
+        (arrow(**{"from": ["doubt"], "to": "merged"}), "no move leads to 'merged'; a case ends there when others"),
+        (arrow(**{"from": ["split"], "to": "field_check"}), "starts at 'split', where no case ever comes"),
+    ],
+)  # fmt: skip
+def test_parts_begin_before_the_violation_and_no_move_takes_a_case_away(
+    more: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Workflow.model_validate(RAW | more)
