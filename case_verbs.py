@@ -48,10 +48,11 @@ def cases_list(
 @cases_app.command("show")
 def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     """One case: its change, rule, facts, missing proof and history."""
+    from cases.lineage import kin_of
     from cases.show import case_sheet
 
     store = _store(db)
-    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
+    sheet, history = case_sheet(store.case(case_id)) | kin_of(store, case_id), store.events(case_id)
     rows = [
         {
             "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cases import history, numbering
-from cases.store import overtaken
+from cases.store import CaseStore, overtaken
 from cases.workflow import REPLACED
 from database import seals
 from database.evidence_tables import EvidenceRow
@@ -59,7 +59,7 @@ def refuse_replaced(session: Session, row: CaseRow) -> None:
     """
     if row.status not in REPLACED:
         return
-    last = select(EventRow).where(EventRow.case_id == row.id, EventRow.to_status == row.status)
+    last = select(EventRow).where(EventRow.case_id == row.id, EventRow.kind == row.status)
     told = session.scalars(last.order_by(EventRow.serial.desc()).limit(1)).one()
     heirs = ", ".join(_named(session, heirs_of(session, row.id)))
     raise IllegalMove(
@@ -77,6 +77,19 @@ def origins_of(session: Session, case_id: str) -> list[str]:
     """The cases in whose place one was opened, in their order."""
     query = select(LineageRow.from_case).where(LineageRow.to_case == case_id)
     return list(session.scalars(query.order_by(LineageRow.serial)))
+
+
+def kin_of(store: CaseStore, case_id: str) -> dict[str, list[str]]:
+    """The cases before and after one, by id and number.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    with store.transaction() as session:
+        key = store.row(session, case_id).id
+        return {
+            "came_from": _named(session, origins_of(session, key)), "went_into": _named(session, heirs_of(session, key))
+        }  # fmt: skip
 
 
 def _named(session: Session, case_ids: Sequence[str]) -> list[str]:

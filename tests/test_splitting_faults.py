@@ -8,13 +8,19 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from cases import lineage
+from cases import anew, lineage
 from cases.issuing import issue
 from cases.store import CaseStore
+from evidence.bundle import write_bundle
+from evidence.rejudge import replay_bundle
 from ground.errors import IllegalMove, NotFound
-from tests.cases_world import ROAD, new_store, put, row_of_changes
+from reports.case_pdf import case_report
+from reports.words import Language
+from tests.cases_world import ROAD, changes_of, new_store, put, row_of_changes
+from tests.evidence_world import LIMITS, files_in
 from tests.splits_world import (
     SQUARE,
+    THIRDS,
     TO_REVIEW,
     cases,
     county,
@@ -146,9 +152,7 @@ def test_what_it_was_judged_by_is_gone_and_nothing_is_invented(tmp_path: Path) -
     )
     assert land_of(store, *(p.id for p in done.parts)) == [None] * 3
     # Its changes as a file are what `judge` judges again.
-    from cases.anew import changes_of
-
-    judge(store, tmp_path, changes_of(store, [one.id for one in done.parts]))
+    judge(store, tmp_path, anew.changes_of(store, [one.id for one in done.parts]))
     assert [one.verdict for one in cases(store)[1:]] == [
         "lawful",
         "suspected_violation",
@@ -164,8 +168,6 @@ def test_what_it_was_judged_by_is_gone_and_nothing_is_invented(tmp_path: Path) -
 
 
 def test_a_run_judged_once_more_does_not_bring_the_whole_back(tmp_path: Path) -> None:
-    from tests.cases_world import changes_of
-
     store = county(tmp_path)
     (whole,) = cases(store)
     cut(store, whole.id)
@@ -185,3 +187,24 @@ def test_of_what_was_never_judged_by_layers_all_is_unknown(tmp_path: Path) -> No
     done = split(store, whole.id, parts, ROAD, actor="王芳", role="county", reason="r")
     assert [part.verdict for part in done.parts] == ["doubt", "doubt"]
     assert sum(part.area_m2 for part in done.parts) == pytest.approx(whole.area_m2, abs=1e-3)
+
+
+def test_a_part_has_papers_and_a_bundle_of_its_own(store: CaseStore, tmp_path: Path) -> None:
+    (whole,) = cases(store)
+    ends = shapely.MultiPolygon([THIRDS[0], THIRDS[2]])
+    pieces, middle = cut(store, whole.id, ends, THIRDS[1]).parts
+    for case in (pieces, middle, store.case(whole.id)):
+        told = write_bundle(store, files_in(tmp_path), case.id, tmp_path / f"{case.id}.zip", LIMITS)
+        assert told.same and replay_bundle(tmp_path / f"{case.id}.zip", LIMITS).same
+        assert case_report(store, case.id, ROAD, Language.ZH).pdf[:4] == b"%PDF"
+
+
+def test_a_machine_that_judges_what_has_ended_splits_nothing(tmp_path: Path) -> None:
+    store = county(tmp_path)
+    (whole,) = cases(store)
+    cut(store, whole.id)
+    (tmp_path / "book.toml").write_text((tmp_path / "book.toml").read_text().replace("0.75", "0.2"))
+    judge(store, tmp_path, changes_of(SQUARE))
+    assert [event.kind for event in store.events(whole.id)] == ["opened", "split", "judged"]
+    with pytest.raises(IllegalMove, match="was split by 王芳"):
+        cut(store, whole.id)

@@ -91,20 +91,22 @@ def _postgres() -> None:
         f"""CREATE FUNCTION tiankan_ended() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    IF OLD.status IN ({REPLACED}) AND NEW.status <> OLD.status THEN
+    IF OLD.status IN ({REPLACED}) THEN
       RAISE EXCEPTION '{ENDED}' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF NEW.status = OLD.status OR {HAS_HEIRS} THEN
+    IF {HAS_HEIRS} THEN
       RETURN NEW;
     END IF;
   END IF;
-  IF NEW.status IN ({REPLACED}) THEN
-    RAISE EXCEPTION '{NOBODY}' USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  RETURN NEW;
+  RAISE EXCEPTION '{NOBODY}' USING ERRCODE = 'integrity_constraint_violation';
 END $$"""
     )
+    # With conditions: a county's month of cases calls no function.
     op.execute(
-        "CREATE TRIGGER case_ends BEFORE INSERT OR UPDATE OF status ON enforcement_case "
-        "FOR EACH ROW EXECUTE FUNCTION tiankan_ended()"
+        f"CREATE TRIGGER case_begins_alive BEFORE INSERT ON enforcement_case FOR EACH ROW "
+        f"WHEN (NEW.status IN ({REPLACED})) EXECUTE FUNCTION tiankan_ended()"
+    )
+    op.execute(
+        "CREATE TRIGGER case_ends BEFORE UPDATE OF status ON enforcement_case FOR EACH ROW "
+        f"WHEN (NEW.status <> OLD.status AND (OLD.status IN ({REPLACED}) OR NEW.status IN ({REPLACED}))) EXECUTE FUNCTION tiankan_ended()"
     )
