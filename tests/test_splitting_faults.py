@@ -1,5 +1,9 @@
 """A case cut into parts, where that goes wrong: by whom, meanwhile, half-way, by hand; with layers that are gone."""
 
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from cases import anew, lineage
 from cases.issuing import issue
+from cases.rulebook import load_rulebook
 from cases.store import CaseStore
+from cases.whatif import what_if
 from evidence.bundle import write_bundle
 from evidence.rejudge import replay_bundle
 from ground.errors import IllegalMove, NotFound
@@ -27,6 +33,7 @@ from tests.splits_world import (
     cut,
     is_whole,
     judge,
+    url_of,
     walk,
 )
 from tests.test_splitting import everything, land_of
@@ -208,3 +215,51 @@ def test_a_machine_that_judges_what_has_ended_splits_nothing(tmp_path: Path) -> 
     assert [event.kind for event in store.events(whole.id)] == ["opened", "split", "judged"]
     with pytest.raises(IllegalMove, match="was split by 王芳"):
         cut(store, whole.id)
+
+
+def test_of_several_at_once_one_cuts(store: CaseStore) -> None:
+    (whole,) = cases(store)
+    said: list[str] = []
+
+    def work() -> None:
+        try:
+            cut(store, whole.id)
+            said.append("")
+        except IllegalMove as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said.count("") == 1 and all("was split by 王芳" in text for text in said if text)
+    assert len(cases(store)) == 4 and is_whole(store)
+
+
+KILLED = """
+import os, signal, sys
+from cases import lineage, splitting
+from cases.store import open_store
+from tests.cases_world import ROAD
+from tests.splits_world import THIRDS, degrees
+
+lineage._end = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+who = {"actor": "w", "role": "county", "reason": "r"}
+splitting.split(open_store(sys.argv[1]), sys.argv[2], degrees(*THIRDS), ROAD, **who)
+"""
+
+
+def test_killed_half_way_it_leaves_nothing(store: CaseStore) -> None:
+    (whole,) = cases(store)
+    before = everything(store)
+    words = [sys.executable, "-c", KILLED, url_of(store), whole.id]
+    assert subprocess.run(words, cwd=Path(__file__).parent.parent, check=False).returncode == -signal.SIGKILL
+    assert everything(store) == before
+    assert len(cut(store, whole.id).parts) == 3 and is_whole(store)
+
+
+def test_what_another_book_would_say_counts_the_land_once(store: CaseStore, tmp_path: Path) -> None:
+    cut(store, cases(store)[0].id)
+    found = what_if(store, [load_rulebook(tmp_path / "book.toml")])
+    assert (found.changes, found.turns, sum(flow["area_mu"] for flow in found.flows)) == (3, [], 30.0)

@@ -107,6 +107,7 @@ END $$"""
         f"WHEN (NEW.status IN ({REPLACED})) EXECUTE FUNCTION tiankan_ended()"
     )
     op.execute(
-        "CREATE TRIGGER case_ends BEFORE UPDATE OF status ON enforcement_case FOR EACH ROW "
-        f"WHEN (NEW.status <> OLD.status AND (OLD.status IN ({REPLACED}) OR NEW.status IN ({REPLACED}))) EXECUTE FUNCTION tiankan_ended()"
+        "CREATE TRIGGER case_ends BEFORE UPDATE OF status ON enforcement_case FOR EACH ROW WHEN ("
+        f"NEW.status <> OLD.status AND (OLD.status IN ({REPLACED}) OR NEW.status IN ({REPLACED}))) "
+        "EXECUTE FUNCTION tiankan_ended()"
     )
