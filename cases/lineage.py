@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cases import history, numbering
-from cases.store import CaseStore, overtaken
+from cases.store import CaseStore
 from cases.workflow import REPLACED
 from database import seals
 from database.evidence_tables import EvidenceRow
@@ -139,7 +139,7 @@ def _end(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], tol
                 .execution_options(synchronize_session=False)
             )
             if done.rowcount != 1:  # type: ignore[attr-defined]
-                raise IllegalMove(overtaken(session, row, "just now"))
+                raise IllegalMove(history.overtaken(session, row, "just now"))
     word = "cut from" if told.kind == REPLACED[0] else "joined from"
     for one in new:
         begun = ""

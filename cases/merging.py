@@ -8,14 +8,14 @@ from typing import Any
 import shapely
 from sqlalchemy.orm import Session
 
-from cases import ledger, lineage, numbering
+from cases import history, ledger, lineage, numbering
 from cases.anew import Anew, Outline, judged_anew
 from cases.landed import merged_row
 from cases.lineage import Successor, Told
 from cases.outlines import CLOSES_M2, apart, joined
 from cases.records import Case
 from cases.splitting import refuse_beyond, refuse_unexplained
-from cases.store import CaseStore, overtaken
+from cases.store import CaseStore
 from cases.workflow import LOCK, MERGED, Workflow, as_read, check_replacing
 from database.tables import CaseRow, ChangeRow, JudgingRow
 from ground.errors import BadInput, IllegalMove
@@ -55,7 +55,7 @@ def merge(
         rows = _rows(store, session, case_ids, workflow, actor, role, reason)
         for row, was in zip(rows, read, strict=True):
             if (row.id, row.version, row.judgement_id) != was:
-                raise IllegalMove(overtaken(session, row, "while the whole was judged"))
+                raise IllegalMove(history.overtaken(session, row, "while the whole was judged"))
         told = Told(kind=MERGED, actor=actor, role=role, reason=reason, at=datetime.now(UTC))
         land = merged_row([row.judgement.land for row in rows]) if twice_m2 <= CLOSES_M2 else None
         entry = found.landed([land or found.land()[0]])

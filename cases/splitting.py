@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import shapely
 from sqlalchemy.orm import Session
 
-from cases import ledger, lineage, numbering
+from cases import history, ledger, lineage, numbering
 from cases.anew import Anew, Outline, judged_anew
 from cases.landed import split_rows
 from cases.lineage import Successor, Told
 from cases.outlines import refuse_unless_cut, simple
 from cases.records import Case
-from cases.store import CaseStore, overtaken
+from cases.store import CaseStore
 from cases.workflow import SPLIT, Workflow, as_read, check_replacing
 from database.tables import CaseRow, JudgingRow
 from ground.errors import BadInput, IllegalMove
@@ -60,7 +60,7 @@ def split(
         row = store.row(session, case_id)
         _may(session, row, workflow, actor, role, reason, version)
         if (row.version, row.judgement_id) != read:
-            raise IllegalMove(overtaken(session, row, "while its parts were judged"))
+            raise IllegalMove(history.overtaken(session, row, "while its parts were judged"))
         told = Told(kind=SPLIT, actor=actor, role=role, reason=reason, at=datetime.now(UTC))
         entry = found.landed(split_rows(row.judgement.land, found.land(), found.groups))
         ids = ledger.add_judged(session, entry, told.at)
@@ -99,7 +99,9 @@ def refuse_stale(session: Session, row: CaseRow, version: int | None) -> None:
         IllegalMove: somebody moved it since, who is named.
     """
     if version is not None and version != row.version:
-        raise IllegalMove(overtaken(session, row, f"you read version {version}, it is at {row.version}"))
+        raise IllegalMove(
+            history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
+        )
 
 
 def refuse_unexplained(case_id: str, reason: str) -> None:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
 from cases import history, numbering
 from cases.proof import usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
-from cases.workflow import REPLACED, Workflow, check_evidence, check_move
+from cases.workflow import Workflow, check_evidence, check_move
 from database import seals
 from database.engine import alone, open_database, transaction
 from database.geometry import Box as Box
 from database.geometry import meets
+from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.errors import BadInput, IllegalMove, NotFound
 
@@ -145,7 +146,7 @@ class CaseStore:
             case_id = row.id
             if version is not None and version != row.version:
                 raise IllegalMove(
-                    overtaken(session, row, f"you read version {version}, it is at {row.version}")
+                    history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
                 )
             _usable(session, case_id, given)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
@@ -159,7 +160,7 @@ class CaseStore:
                     .values(status=to, held=held, version=version + 1)
                 )
                 if moved.rowcount != 1:  # type: ignore[attr-defined]
-                    raise IllegalMove(overtaken(session, row, "just now"))
+                    raise IllegalMove(history.overtaken(session, row, "just now"))
             told = history.event(
                 case_id, at or datetime.now(UTC), "moved", given.get("reason", ""), actor=actor.strip(), role=role,
                 origin=origin, to=to, evidence=given,
@@ -198,7 +199,7 @@ class CaseStore:
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
             .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
-            .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
+            .outerjoin(CaseRow, CaseRow.id == _case_of_change())
             # A case's own joins are inner ones: they would drop every change that has no case.
             .options(lazyload("*"))
             .where(*met, ChangeRow.serial > after)
@@ -235,6 +236,15 @@ class CaseStore:
             return _scene_of(row)
 
 
+def _case_of_change() -> ColumnElement[str]:
+    """The case of the spot that a change joined last, but for those that were only noted there; or that it founded."""
+    joined = select(SightingRow.case_id).where(
+        SightingRow.change_id == ChangeRow.id, SightingRow.outcome != "noted"
+    )
+    last = joined.order_by(SightingRow.serial.desc()).limit(1).correlate(ChangeRow).scalar_subquery()
+    return func.coalesce(last, literal("case-").concat(ChangeRow.id))
+
+
 def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     more = len(rows) > limit
     kept = rows[:limit]
@@ -247,16 +257,6 @@ def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
         why = usable(session, case_id, reference, kind) if "sha256:" in reference else None
         if why:
             raise IllegalMove(f"case {case_id}: {kind}: {why}")
-
-
-def overtaken(session: Session, row: CaseRow, said: str) -> str:
-    """Who moved the case last, where to and when."""
-    moves = select(EventRow).where(EventRow.case_id == row.id, EventRow.kind.in_(("moved", *REPLACED)))
-    last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
-    if last is None:
-        return f"case {row.id} was moved by nobody yet ({said}); read it again"
-    when = last.at.isoformat(timespec="seconds")
-    return f"case {row.id} was moved to {last.to_status} by {last.actor} at {when} ({said}); read it again"
 
 
 def _scene_of(row: SceneRow) -> SceneRecord:

@@ -3,10 +3,14 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-import database.cadastre_tables
-import database.evidence_tables
-import database.numbering_tables
-import database.seal_tables  # noqa: F401
+from database import (  # noqa: F401  (their tables, too)
+    cadastre_tables,
+    clock_tables,
+    evidence_tables,
+    numbering_tables,
+    seal_tables,
+    spot_tables,
+)
 from database.tables import Base
 from ground.errors import BadInput
 
@@ -16,9 +20,11 @@ GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event, evidence, seal",
+    "INSERT ON change, judgement, enforcement_case, sighting",
     "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
-    "INSERT ON change, judgement, judging, enforcement_case, case_number, lineage",
-    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, case_number_serial_seq, lineage_serial_seq",
+    "INSERT ON judging, case_number, lineage",
+    "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, sighting_serial_seq",
+    "USAGE ON SEQUENCE case_number_serial_seq, lineage_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from cases.issuing import issue
 from cases.splitting import split
 from cases.store import CaseFilter, CaseStore
+from cases.ticking import tick
 from database.seals import SEALED
 from database.tables import Base
 from evidence.adding import Given, add
@@ -21,6 +22,7 @@ from evidence.files import open_files
 from evidence.limits import load_limits
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.registry_world import brought, half, layer, written
+from tests.spots_world import bring
 from tests.test_ledger import PAIR, SCENES
 
 Planted = tuple[str, Callable[[Connection], None]]
@@ -28,7 +30,7 @@ WATCHED = [*SEALED, "seal", "head"]
 
 
 def county(folder: Path) -> CaseStore:
-    """Two runs, one judged anew, a layer, cases moved, numbered and cut by people."""
+    """Two runs, one judged anew, a layer, cases moved, numbered and cut by people, a later map, a tick."""
     store = new_store(folder)
     written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
     brought(store, folder, layer("a.gpkg"), "2021-09-10")
@@ -39,12 +41,16 @@ def county(folder: Path) -> CaseStore:
     paper = Given(kind="document", path=folder / "lease.txt", actor="李伟", role="county")
     first = store.cases(CaseFilter()).items[0].id
     add(store, open_files(str(folder / "evidence")), first, paper, ROAD, load_limits())
+    bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
+    put(store, row_of_changes(4, first=10, pair_id="later"))
+    bring(store, store.cases(CaseFilter()).items[3].id, "returned")
     issue(store, "Q3")
-    last = store.cases(CaseFilter()).items[-1]
-    west, south, east, north = last.bbox
+    cut = store.cases(CaseFilter()).items[4]
+    west, south, east, north = cut.bbox
     middle = (west + east) / 2
     parts = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
-    split(store, last.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
+    split(store, cut.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
+    tick(store)
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
         store.move(

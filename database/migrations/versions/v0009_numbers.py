@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 ONCE = {"case_number": ("serial", "number", "case_id"), "lineage": ("serial",)}
