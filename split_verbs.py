@@ -58,16 +58,23 @@ def split(
     version: Annotated[
         int | None, typer.Option(min=1, help="Of the case as you read it: refused if it moved since.")
     ] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="Rulebooks beside which the land_classes.toml lies that judged it.")
+    ] = None,
     db: Db = None,
     json: Json = False,
 ) -> None:
     """Cut a case into parts, each a case of its own that begins where the whole stood."""
     from cases import splitting
+    from cases.measuring import groups_of
     from cases.outlines import read_parts
     from cases.workflow import load_workflow
+    from law import rulebooks_of
 
+    groups = groups_of(rulebooks_of(rules), []) if rules else None
     done = splitting.split(
-        _store(db), case_id, read_parts(by), load_workflow(), actor=actor, role=role, reason=reason, version=version
+        _store(db), case_id, read_parts(by), load_workflow(), actor=actor, role=role, reason=reason, version=version,
+        groups=groups,
     )  # fmt: skip
     _told(done.whole, done.parts, json, f"Cut from {done.whole.id}")
 

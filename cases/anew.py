@@ -78,11 +78,17 @@ class Anew:
 
 
 def judged_anew(
-    session: Session, outlines: Sequence[Outline], row: JudgingRow | None, facts: Mapping[str, Any], why: str
+    session: Session,
+    outlines: Sequence[Outline],
+    row: JudgingRow | None,
+    facts: Mapping[str, Any],
+    why: str,
+    groups: dict[str, list[str]] | None = None,
 ) -> Anew:
     """All there is to say of outlines; doubt where what was known is no longer at hand.
 
-    `facts`: those of an earlier judgement, whose names are then unknown; `why`: what became of it.
+    `facts`: those of an earlier judgement, whose names are then unknown; `why`: what became of it. `groups` of land
+    classes: those of the law's pack unless told.
     """
     frame = frame_of(outlines)
     west, south, east, north = map(float, frame.total_bounds)
@@ -92,7 +98,7 @@ def judged_anew(
     books, crs = books_of(session, row), crs_of(row.crs, "judging")
     found = measured(frame, known, books, crs)
     said = judging.judged(frame, found, known, books, crs=crs, as_of=row.as_of, versions=versions())
-    groups = groups_of_pack(books)
+    groups = groups or groups_of_pack(books)
     entry = Entry(
         changes=frame,
         facts=found,

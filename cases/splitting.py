@@ -38,10 +38,12 @@ def split(
     role: str,
     reason: str,
     version: int | None = None,
+    groups: dict[str, list[str]] | None = None,
 ) -> Split:
     """Cuts a case along outlines in degrees, all or nothing; `version`: of the case as the person read it.
 
     The parts begin where the case stood, with what it had in hand. They are judged with what its own judging knew.
+    `groups` of land classes: those by which its ledger was made; those of the law's pack unless told.
 
     Raises:
         NotFound, IllegalMove: no such case; not from here or not by this role; it is split already; it moved meanwhile.
@@ -53,7 +55,7 @@ def split(
         row = store.row(session, case_id)
         _may(session, row, workflow, actor, role, reason, version)
         refuse_unless_cut(row.id, row.change.geometry, shapes)
-        found = _judged(session, row, shapes)
+        found = _judged(session, row, shapes, groups)
         read = (row.version, row.judgement_id)
     refuse_beyond(store, found)
     with store.transaction(writes=True) as session:
@@ -129,7 +131,9 @@ def _may(
     refuse_unexplained(row.id, reason)
 
 
-def _judged(session: Session, row: CaseRow, shapes: Sequence[shapely.Geometry]) -> Anew:
+def _judged(
+    session: Session, row: CaseRow, shapes: Sequence[shapely.Geometry], groups: dict[str, list[str]] | None
+) -> Anew:
     """The parts as changes; the mean probability of a part of a change is not known."""
     change, judgement = row.change, row.judgement
     outlines = [
@@ -145,4 +149,5 @@ def _judged(session: Session, row: CaseRow, shapes: Sequence[shapely.Geometry]) 
         for place, shape in enumerate(shapes, start=1)
     ]
     judging = session.get(JudgingRow, judgement.judging_id) if judgement.judging_id else None
-    return judged_anew(session, outlines, judging, judgement.facts, f"it was cut from case {row.id}")
+    why = f"it was cut from case {row.id}"
+    return judged_anew(session, outlines, judging, judgement.facts, why, groups)

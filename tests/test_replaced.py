@@ -11,7 +11,21 @@ from cases.ticking import lights, tick
 from cases.workflow import REPLACED
 from spots import kept
 from tests.cases_world import changes_of, rect
-from tests.splits_world import THIRDS, TO_REVIEW, cases, county, cut, is_whole, join, judge, walk
+from tests.splits_world import (
+    THIRDS,
+    TO_REVIEW,
+    cases,
+    county,
+    cut,
+    file_of,
+    is_whole,
+    join,
+    judge,
+    url_of,
+    walk,
+)
+from tests.test_cli import tiankan
+from tests.test_splitting import land_of
 
 
 @pytest.fixture
@@ -71,3 +85,29 @@ def test_a_merge_takes_the_clocks_of_whom_it_begins_like(tmp_path: Path) -> None
     whole = join(store, first.id, second.id).whole
     assert whole.status == "suspected"
     assert clocks(store, whole.id, later) == late
+
+
+def test_groups_of_land_that_are_a_countys_own(tmp_path: Path) -> None:
+    """The plant counts as fields there; who does not say so gets classes and no groups."""
+    (tmp_path / "land_classes.toml").write_text(
+        'source = "own"\ncultivated = ["01", "06"]\nconstruction = ["05"]\n'
+    )
+    store = county(tmp_path)
+    (whole,) = cases(store)
+    parts = file_of(tmp_path, *THIRDS)
+    who = ("--actor", "王芳", "--role", "county", "--reason", "r")
+    first = cut(store, whole.id).parts[0]
+    (land,) = land_of(store, first.id)
+    assert land["class_m2"] == pytest.approx({"0103": 5000, "0601": 1000}, abs=0.01)
+    assert land["group_mu"] is None and "groups" in land["unknown"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "land_classes.toml").write_text((tmp_path / "land_classes.toml").read_text())
+    store = county(other)
+    (whole,), db = cases(store), ("--db", url_of(store))
+    code, _, err = tiankan(
+        "cases", "split", whole.id, "--by", parts, *who, "--rules", other / "book.toml", *db
+    )
+    assert (code, err) == (0, "")
+    own = land_of(store, *(case.id for case in cases(store)[1:]))
+    assert [one["group_mu"]["cultivated"] for one in own] == [9.0, 10.5, 10.5]
