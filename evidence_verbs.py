@@ -98,7 +98,7 @@ def _add(store: "CaseStore", files: "Files", case_id: str, given: tuple[Any, ...
 def _check(store: "CaseStore", files: "Files", case_id: str, json: bool) -> None:
     from evidence.verify import faults
 
-    store.case(case_id)
+    case_id = store.case(case_id).id
     rows = [
         {"kind": f.kind, "evidence": f.serial, "file": f.file, "text": f.text}
         for f in faults(store, files, case_id)

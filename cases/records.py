@@ -37,6 +37,8 @@ class Case:
     """The area ledger, see `cases.measuring.land_of`; None where none was made."""
     held: dict[str, str]
     version: int
+    number: str = ""
+    """监测图斑编号; "" where none was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ class SceneRecord:
     bbox: tuple[float, float, float, float]
 
 
-def case_of(row: CaseRow) -> Case:
+def case_of(row: CaseRow, number: str = "") -> Case:
     """The record of a row."""
     change, judgement = row.change, row.judgement
     return Case(
@@ -118,6 +120,7 @@ def case_of(row: CaseRow) -> Case:
         land=judgement.land,
         held=row.held,
         version=row.version,
+        number=number,
     )
 
 

@@ -16,12 +16,21 @@ AHEAD = timedelta(minutes=5)
 """So far the clock of another machine may be ahead of ours."""
 
 
-def moment_of(session: Session, case_id: str, at: datetime | None) -> datetime:
-    """When a move is told to have been made; now unless told.
+def moment_of(
+    session: Session, case_id: str, step: Move, held: dict[str, str], at: datetime | None
+) -> datetime:
+    """When a move was made, now unless told, if it could be made then.
 
     Raises:
-        IllegalMove: it lies in the future, or before the last move of the case.
+        IllegalMove: it lies in the future or before the last move of the case, or somebody else's time still runs.
+        BadInput: workflow.toml names a clock that clocks.toml does not have.
     """
+    when = _in_order(session, case_id, at)
+    _check(session, case_id, step, held, when)
+    return when
+
+
+def _in_order(session: Session, case_id: str, at: datetime | None) -> datetime:
     now = datetime.now(UTC)
     if at is None:
         return now
@@ -39,13 +48,8 @@ def moment_of(session: Session, case_id: str, at: datetime | None) -> datetime:
     return at
 
 
-def check(session: Session, case_id: str, step: Move, held: dict[str, str], at: datetime) -> None:
-    """Nothing, if a move need not wait, or the time for which it waits has run out.
-
-    Raises:
-        IllegalMove: and until when it runs, or what would end it.
-        BadInput: workflow.toml names a clock that clocks.toml does not have.
-    """
+def _check(session: Session, case_id: str, step: Move, held: dict[str, str], at: datetime) -> None:
+    """Nothing, if a move need not wait, or the time for which it waits has run out."""
     wait = step.wait
     if wait is None or any(as_read(held.get(kind) or "") for kind in wait.unless):
         return

@@ -56,7 +56,7 @@ def write_bundle(store: CaseStore, files: Files, case_id: str, out: Path, limits
         BadInput: a file of its evidence is missing or was altered; nothing was written.
         CannotWrite: no space or no rights.
     """
-    store.case(case_id)
+    case_id = store.case(case_id).id
     with store.transaction() as session:
         told = _of_case(session, case_id)
         evidence = rows_of(session, case_id)

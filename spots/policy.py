@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from ground.errors import BadInput
 from ground.tables import Strict, load_toml, parse
 
 SPOTS_TOML = Path(__file__).with_name("spots.toml")
@@ -95,13 +94,11 @@ class Editions(Strict):
 
 
 def load_policy(day: date, path: Path = SPOTS_TOML) -> Policy:
-    """The edition that holds on a day.
+    """The edition that holds on a day, the last that is effective; the first of all for a day before it.
 
     Raises:
-        BadInput: a typo with file and key, or none holds yet.
+        BadInput: a typo with file and key.
     """
     editions: Editions = parse(Editions, load_toml(path), path)
-    holding = [each for each in editions.edition if each.effective_from <= day]
-    if not holding:
-        raise BadInput(f"{path}: no edition is effective on {day}; add one with an earlier effective_from")
-    return max(holding, key=lambda each: each.effective_from)
+    ordered = sorted(editions.edition, key=lambda each: each.effective_from)
+    return next((each for each in reversed(ordered) if each.effective_from <= day), ordered[0])

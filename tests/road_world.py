@@ -32,7 +32,7 @@ MAY_FOLLOW = {
     "notice": "hearing decision", "hearing": "decision", "decision": "served", "served": "executed court",
     "executed": "closed", "court": "closed", "rectification": "verification",
     "verification": "signed_off rectification", "police": "investigation closed", "discipline": "investigation closed",
-    "closed": "", "signed_off": "", "withdrawn": "",
+    "closed": "", "signed_off": "", "withdrawn": "", "split": "", "merged": "",
 }  # fmt: skip
 """By status, what a person may bring the case to next."""
 HANDS = {
