@@ -127,18 +127,30 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
 
 
 def _judged_last(session: Session, as_of: datetime) -> FromClause:
-    """Changes beside their latest judgement up to a moment.
+    """Changes beside their latest judgement up to a moment: the one that the change names, as long as that is not later.
 
-    Where nothing was judged since, that is the one which the change names: ranking all of them takes longer.
+    Only for changes that were judged anew since is it looked for: ranking the judgements of all of them takes longer.
     """
     if session.scalar(select(JudgementRow.id).where(JudgementRow.judged > as_of).limit(1)) is None:
         return join(ChangeRow, JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-    order = func.row_number().over(
-        partition_by=JudgementRow.change_id, order_by=(JudgementRow.judged.desc(), JudgementRow.id.desc())
+    older = _older(as_of, _is_postgres(session))
+    named = func.coalesce(older.c.id, ChangeRow.judgement_id)
+    return join(ChangeRow, older, older.c.change_id == ChangeRow.id, isouter=True).join(
+        JudgementRow, and_(JudgementRow.id == named, JudgementRow.judged <= as_of)
     )
-    ranked = select(JudgementRow.id, order.label("place")).where(JudgementRow.judged <= as_of).subquery()
-    latest = join(ranked, JudgementRow, and_(JudgementRow.id == ranked.c.id, ranked.c.place == 1))
-    return latest.join(ChangeRow, ChangeRow.id == JudgementRow.change_id)
+
+
+def _older(as_of: datetime, is_postgres: bool) -> FromClause:
+    """The latest judgements up to a moment of the changes that were judged anew since."""
+    anew = select(JudgementRow.change_id).where(JudgementRow.judged > as_of)
+    until = (JudgementRow.judged <= as_of, JudgementRow.change_id.in_(anew))
+    newest = (JudgementRow.judged.desc(), JudgementRow.id.desc())
+    if is_postgres:
+        first = select(JudgementRow.change_id, JudgementRow.id).where(*until).distinct(JudgementRow.change_id)
+        return first.order_by(JudgementRow.change_id, *newest).subquery()
+    place = func.row_number().over(partition_by=JudgementRow.change_id, order_by=newest).label("place")
+    ranked = select(JudgementRow.change_id, JudgementRow.id, place).where(*until).subquery()
+    return select(ranked.c.change_id, ranked.c.id).where(ranked.c.place == 1).subquery()
 
 
 def _moved_last(as_of: datetime, is_postgres: bool) -> FromClause:
