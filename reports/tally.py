@@ -22,7 +22,7 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cases.measuring import LAST
 from cases.show import M2_PER_MU
@@ -57,8 +57,9 @@ def tallies(store: CaseStore, as_of: datetime, period: Days, region: str) -> lis
     """Every change the store sees that was judged by `as_of`, counted; `region` and `period` mark what is asked for."""
     with store.transaction() as session:
         if _is_postgres(session):
-            # Compiling this query takes longer than running it.
+            # Compiling this query takes longer than running it; and several workers would each sort all events.
             session.execute(text("SET LOCAL jit = off"))
+            session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
         rows = session.execute(_query(session, as_of, period, region, store.region)).all()
     return [
         Tally(
@@ -129,28 +130,24 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
 def _judged_last(session: Session, as_of: datetime) -> FromClause:
     """Changes beside their latest judgement up to a moment: the one that the change names, as long as that is not later.
 
-    Only for changes that were judged anew since is it looked for: ranking the judgements of all of them takes longer.
+    Where some were judged anew since, PostgreSQL looks for an older one of these alone, for it holds few rows for one
+    where all are ranked, and goes through them by loops. SQLite finds it change by change through the index.
     """
     if session.scalar(select(JudgementRow.id).where(JudgementRow.judged > as_of).limit(1)) is None:
         return join(ChangeRow, JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-    older = _older(as_of, _is_postgres(session))
+    one = aliased(JudgementRow)
+    newest = (one.judged.desc(), one.id.desc())
+    until = one.judged <= as_of
+    if not _is_postgres(session):
+        own = select(one.id).where(one.change_id == ChangeRow.id, until).order_by(*newest).limit(1)
+        return join(ChangeRow, JudgementRow, JudgementRow.id == own.correlate(ChangeRow).scalar_subquery())
+    anew = select(JudgementRow.change_id).where(JudgementRow.judged > as_of)
+    first = select(one.change_id, one.id).where(until, one.change_id.in_(anew)).distinct(one.change_id)
+    older = first.order_by(one.change_id, *newest).subquery()
     named = func.coalesce(older.c.id, ChangeRow.judgement_id)
     return join(ChangeRow, older, older.c.change_id == ChangeRow.id, isouter=True).join(
         JudgementRow, and_(JudgementRow.id == named, JudgementRow.judged <= as_of)
     )
-
-
-def _older(as_of: datetime, is_postgres: bool) -> FromClause:
-    """The latest judgements up to a moment of the changes that were judged anew since."""
-    anew = select(JudgementRow.change_id).where(JudgementRow.judged > as_of)
-    until = (JudgementRow.judged <= as_of, JudgementRow.change_id.in_(anew))
-    newest = (JudgementRow.judged.desc(), JudgementRow.id.desc())
-    if is_postgres:
-        first = select(JudgementRow.change_id, JudgementRow.id).where(*until).distinct(JudgementRow.change_id)
-        return first.order_by(JudgementRow.change_id, *newest).subquery()
-    place = func.row_number().over(partition_by=JudgementRow.change_id, order_by=newest).label("place")
-    ranked = select(JudgementRow.change_id, JudgementRow.id, place).where(*until).subquery()
-    return select(ranked.c.change_id, ranked.c.id).where(ranked.c.place == 1).subquery()
 
 
 def _moved_last(as_of: datetime, is_postgres: bool) -> FromClause:
