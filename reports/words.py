@@ -4,6 +4,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from cases.workflow import Workflow
 from ground.tables import load_toml, parse
 
 WORDS_TOML = Path(__file__).with_name("words.toml")
@@ -47,3 +48,15 @@ def load_words(path: Path = WORDS_TOML) -> Table:
     """
     words: Table = parse(Table, load_toml(path), path)
     return words
+
+
+def without_words(workflow: Workflow, words: Table | None = None) -> list[str]:
+    """What a workflow knows and words.toml does not, a sentence each: statuses and kinds of evidence."""
+    known = words or load_words()
+    asked = {"status": workflow.statuses, "evidence": workflow.evidence}
+    return [
+        f"{WORDS_TOML.name}: [{table}] has no words for {name!r}; add them in Chinese and English"
+        for table, names in asked.items()
+        for name in names
+        if name not in known[table]
+    ]

@@ -1,0 +1,68 @@
+"""Words: whatever status, kind of evidence or kind of event there is has its words in Chinese and English."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cases.workflow import load_workflow
+from reports.words import load_words, without_words
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("cases", "evidence", "spots", "clocks")
+
+
+def kinds_of(path: Path) -> Iterator[str]:
+    """Kinds of events that a file writes: the third word of each call of history.event, where it is plain."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    plain = {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        is_event = isinstance(node, ast.Call) and ast.unparse(node.func) in ("history.event", "event")
+        if isinstance(node, ast.Call) and is_event and len(node.args) > 2:
+            kind = node.args[2]
+            if isinstance(kind, ast.Constant):
+                yield str(kind.value)
+            elif isinstance(kind, ast.Name) and kind.id in plain:
+                yield str(plain[kind.id])
+
+
+def test_every_status_and_kind_of_evidence_of_the_workflow_has_words() -> None:
+    assert without_words(load_workflow()) == []
+    poor = {table: dict(words) for table, words in load_words().items()}
+    del poor["status"]["stop_order"], poor["evidence"]["hearing"]
+    assert without_words(load_workflow(), poor) == [
+        "words.toml: [status] has no words for 'stop_order'; add them in Chinese and English",
+        "words.toml: [evidence] has no words for 'hearing'; add them in Chinese and English",
+    ]
+
+
+FILES = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
+
+
+def test_kinds_of_events_are_found_in_the_source() -> None:
+    assert {kind for path in FILES for kind in kinds_of(path)} >= {"opened", "moved", "judged", "evidence"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_kind_of_event_has_words(path: Path) -> None:
+    assert set(kinds_of(path)) - set(load_words()["kind"]) == set()
+
+
+def test_what_others_bring_has_words() -> None:
+    words = load_words()
+    assert set(words["status"]) >= {"split", "merged", "not_filed", "withdrawn"}
+    assert set(words["evidence"]) >= {"valid_until"}
+    kinds = "joined carried new_look rebound noted split merged reminded warned lifted numbered supervised released"
+    assert set(words["kind"]) >= set(kinds.split())
+
+
+def test_no_word_is_empty() -> None:
+    empty = [(table, key) for table, several in load_words().items() for key, pair in several.items() if not all(pair)]
+    assert empty == []
