@@ -32,7 +32,7 @@ from detection import changes as change_frame  # noqa: E402
 from ground.clock import peak_rss_mib  # noqa: E402
 from ground.crs import LONLAT  # noqa: E402
 from imagery.catalog import open_scene  # noqa: E402
-from reports.case_pdf import case_report  # noqa: E402
+from reports.case_pdf import Wanted, case_report  # noqa: E402
 from reports.statistics import statistics  # noqa: E402
 from reports.words import Language  # noqa: E402
 from tests import postgis  # noqa: E402
@@ -143,7 +143,15 @@ def measured(store: CaseStore, few: ledger.Entry) -> dict[str, Any]:
     cases = store.cases(CaseFilter(), limit=REPORTS).items
     road, moment = load_workflow(), datetime(2026, 6, 1, tzinfo=UTC)
     pdf = [
-        seconds(partial(case_report, store, case.id, road, list(Language)[i % 2], moment))
+        seconds(
+            partial(
+                case_report,
+                store,
+                case.id,
+                road,
+                Wanted(language=list(Language)[i % 2], at=moment, draft=True),
+            )
+        )
         for i, case in enumerate(cases)
     ]
     return {

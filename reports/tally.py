@@ -128,7 +128,7 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
 
 
 def _judged_last(session: Session, as_of: datetime) -> FromClause:
-    """Changes beside their latest judgement up to a moment: the one that the change names, as long as that is not later.
+    """Changes beside their latest judgement up to a moment: the one that the change names, if that is not later.
 
     Where some were judged anew since, PostgreSQL looks for an older one of these alone, for it holds few rows for one
     where all are ranked, and goes through them by loops. SQLite finds it change by change through the index.

@@ -1,5 +1,6 @@
 """Words of reports in Chinese and English, from words.toml."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,11 @@ class Words:
     def all(self, table: str) -> dict[str, str]:
         """A whole table."""
         return {key: pair[self._place] for key, pair in load_words()[table].items()}
+
+
+def moment(value: datetime | None, words: Words) -> str:
+    """A time in UTC to the minute."""
+    return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @cache

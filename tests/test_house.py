@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "law": {"ground"},
     "cases": {"ground", "database", "cadastre", "law", "detection.changes"},
     "evidence": {"ground", "database", "cadastre", "law", "cases", "detection.changes"},
-    "reports": {"ground", "imagery", "database", "cadastre", "cases", "detection.changes"},
+    "reports": {"ground", "imagery", "database", "cadastre", "cases", "evidence", "detection.changes"},
     "api": {"ground", "cases", "imagery", "detection.changes"},
     "settings": {"ground"},
     "terminal": set(),
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
-    "report_verbs": {"ground", "settings", "terminal", "cases", "reports"},
+    "report_verbs": {"ground", "settings", "terminal", "cases", "evidence", "reports"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",

@@ -64,5 +64,10 @@ def test_what_others_bring_has_words() -> None:
 
 
 def test_no_word_is_empty() -> None:
-    empty = [(table, key) for table, several in load_words().items() for key, pair in several.items() if not all(pair)]
+    empty = [
+        (table, key)
+        for table, several in load_words().items()
+        for key, pair in several.items()
+        if not all(pair)
+    ]
     assert empty == []
