@@ -14,6 +14,7 @@ from cases.workflow import MACHINE
 from evidence.adding import EVENT
 from reports.case_data import CaseData
 from reports.chips import GONE, NOT_RECORDED, SEEN, UNSEEN, Chip
+from reports.definitions import load_definitions
 from reports.exhibit_sheet import files_table, photos, spoiled, told_again
 from reports.exhibits import Exhibit
 from reports.in_hand import lacking_kinds
@@ -95,6 +96,8 @@ def lacking(data: CaseData, chips: dict[str, Chip], exhibits: Sequence[Exhibit],
         found.append(label("lacks_ledger"))
     elif data.land.mu.get(UNCLASSIFIED):
         found.append(label("lacks_land", mu=f"{data.land.mu[UNCLASSIFIED]:,.2f}"))
+    if not _is_drawn(data):
+        found.append(label("lacks_outline"))
     if not said["case"]["region"]:
         found.append(label("lacks_region"))
     for which in ("before", "after"):
@@ -133,6 +136,11 @@ def _found_by(data: CaseData, words: Words) -> str:
     )
 
 
+def _is_drawn(data: CaseData) -> bool:
+    """Whether its outline is one, and not a circle that stands for a place that somebody reported."""
+    return data.said["change"]["class"] not in load_definitions().without_area
+
+
 def area(m2: float) -> str:
     """m² and 亩; whatever is too small for two decimals keeps what it has."""
     return f"{m2:,.2f} m² ({mu(m2):,.2f} 亩)"
@@ -150,7 +158,7 @@ def _overview(data: CaseData, words: Words) -> list[list[str]]:
         "class": words.of("class", change["class"]),
         "before": _seen_by(data, "before", words),
         "after": _seen_by(data, "after", words),
-        "area": area(change["area_m2"]),
+        "area": area(change["area_m2"]) if _is_drawn(data) else words.label("not_drawn"),
         "place": centre.replace("-", "−"),
         "opened": moment(case["opened"], words),
     }

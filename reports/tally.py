@@ -51,6 +51,8 @@ class Tally:
     cultivated_mu: float
     unknown_number: int
     unknown_mu: float
+    reported: int = 0
+    """Cases whose outline nobody has drawn: no area, and not in `number`."""
 
 
 def tallies(store: CaseStore, as_of: datetime, period: Days, region: str) -> list[Tally]:
