@@ -101,14 +101,13 @@ def _said(one: Exhibit, words: Words) -> list[tuple[str, bool]]:
 
 
 def _not_passed(one: Exhibit, words: Words) -> list[tuple[str, bool]]:
-    return [
-        (
-            f"{words.of('check', each['check'])} {words.of('said', each['said'])}{words.label('colon')}{each['why']}",
-            each["said"] == Said.FAIL,
-        )
-        for each in one.given.checks
-        if each["said"] != Said.PASS
-    ]
+    """Checks that failed or could not tell, and whether it was the first."""
+    lines = []
+    for each in one.given.checks:
+        if each["said"] != Said.PASS:
+            head = f"{words.of('check', each['check'])} {words.of('said', each['said'])}"
+            lines.append((f"{head}{words.label('colon')}{words.why(each['why'])}", each["said"] == Said.FAIL))
+    return lines
 
 
 def _photo(one: Exhibit, outline: shapely.Geometry, words: Words) -> dict[str, Any]:

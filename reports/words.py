@@ -1,5 +1,6 @@
 """Words of reports in Chinese and English, from words.toml."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -35,6 +36,16 @@ class Words:
         """A label of the case report, its places filled."""
         return self.of("label", key).format(**given)
 
+    def why(self, sentence: str) -> str:
+        """What a check said, kept in English; a sentence that has no words is left as it is."""
+        if self.language is Language.EN:
+            return sentence
+        for pattern, said in _sentences():
+            found = pattern.fullmatch(sentence)
+            if found:
+                return said.format(*found.groups())
+        return sentence
+
     def all(self, table: str) -> dict[str, str]:
         """A whole table."""
         return {key: pair[self._place] for key, pair in load_words()[table].items()}
@@ -43,6 +54,16 @@ class Words:
 def moment(value: datetime | None, words: Words) -> str:
     """A time in UTC to the minute."""
     return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@cache
+def _sentences() -> list[tuple[re.Pattern[str], str]]:
+    """What a sentence may read, and how it does in Chinese."""
+    between = "(.+?)"
+    return [
+        (re.compile(between.join(map(re.escape, english.split("{}")))), pair[0])
+        for english, pair in load_words()["check_why"].items()
+    ]
 
 
 @cache

@@ -1,13 +1,17 @@
 """Words: whatever status, kind of evidence or kind of event there is has its words in Chinese and English."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cases.workflow import load_workflow
-from reports.words import load_words, without_words
+from evidence.checks import Spot
+from reports.words import Language, Words, load_words, without_words
+from tests.evidence_world import beside, exif_of, photo
+from tests.test_evidence_checks import HERE, checked
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("cases", "evidence", "spots", "clocks")
@@ -71,3 +75,27 @@ def test_no_word_is_empty() -> None:
         if not all(pair)
     ]
     assert empty == []
+
+
+def test_sentences_of_checks_are_said_in_chinese() -> None:
+    words = Words(Language.ZH)
+    assert words.why("it was taken 4,942 m from the change; at most 300 m show it") == (
+        "拍摄点距图斑 4,942 米，最远 300 米方能反映图斑"
+    )
+    assert Words(Language.EN).why("it can be read to its end") == "it can be read to its end"
+    assert words.why("something else") == "something else"
+
+
+PLACES = [None, (100.0005, 35.0005), *(beside(270, metres) for metres in (15, 50, 310, 5000))]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("azimuth", [None, 90, 270])
+@pytest.mark.parametrize("taken", [None, "2021:04:01 10:00:00", "2021:09:05 10:00:00", "2999:01:01 00:00:00"])
+def test_whatever_is_found_in_a_photo_is_said_in_chinese(
+    tmp_path: Path, place: tuple[float, float] | None, azimuth: float | None, taken: str | None
+) -> None:
+    path = photo(tmp_path / "a.jpg", exif_of(place, azimuth, taken), size=(40, 30))
+    for spot in (HERE, Spot(change=HERE.change, before=None)):
+        for one in checked(path, spot).values():
+            assert re.search("[\u4e00-\u9fff]", Words(Language.ZH).why(one.why)), one.why
