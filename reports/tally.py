@@ -31,6 +31,9 @@ from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
 from reports.numbering import COUNTY_DIGITS
 
 Days = tuple[date | None, date | None]
+PLAN = ("jit = off", "max_parallel_workers_per_gather = 0", "enable_nestloop = off")
+"""To PostgreSQL: compiling this query takes longer than running it; several workers would each sort all events; and what
+begins with a county's code it takes for few rows, each of which it then holds against all of the others."""
 DAY_LETTERS, YEAR_LETTERS = 10, 4
 
 
@@ -59,9 +62,8 @@ def tallies(store: CaseStore, as_of: datetime, period: Days, region: str) -> lis
     """Every change the store sees that was judged by `as_of`, counted; `region` and `period` mark what is asked for."""
     with store.transaction() as session:
         if _is_postgres(session):
-            # Compiling this query takes longer than running it; and several workers would each sort all events.
-            session.execute(text("SET LOCAL jit = off"))
-            session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
+            for setting in PLAN:
+                session.execute(text(f"SET LOCAL {setting}"))
         rows = session.execute(_query(session, as_of, period, region, store.region)).all()
     return [
         Tally(
