@@ -12,6 +12,7 @@ import typer
 import audit_verbs
 import cadastre_verbs
 import case_verbs
+import clock_verbs
 import db_verbs
 import detect_verbs
 import evidence_verbs
@@ -19,6 +20,7 @@ import model_verbs
 import replay_verb
 import report_verbs
 import rule_verbs
+import spot_verbs
 import terminal
 from ground.errors import TiankanError
 from settings import load_settings
@@ -43,6 +45,8 @@ app.add_typer(case_verbs.cases_app, name="cases")
 app.add_typer(db_verbs.db_app, name="db")
 rule_verbs.rules_app.command()(replay_verb.replay)
 app.add_typer(rule_verbs.rules_app, name="rules")
+app.add_typer(clock_verbs.clocks_app, name="clocks")
+app.add_typer(spot_verbs.spots_app, name="spots")
 app.add_typer(model_verbs.models_app, name="models")
 for _verb in (detect_verbs.detect, detect_verbs.batch, detect_verbs.judge, detect_verbs.run):
     app.command()(_verb)

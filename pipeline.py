@@ -23,6 +23,7 @@ from detection import changes as change_frame
 from detection.batch import pairs_of, run_batch
 from detection.cluster import Cluster
 from detection.detect import Advance, DetectOptions, detect, silent
+from detection.observed import seen_by
 from detection.plan import Handles, bytes_of
 from detection.record import versions
 from ground.clock import Clock
@@ -35,6 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 RULEBOOKS = rulebooks_of(DEFAULT)
+CHANGE_MAP = "change.tif"
 REGION = "regions_dominant"
 """The fact that says in which administrative region a change lies."""
 
@@ -113,6 +115,7 @@ def judge_changes(
             judging=said.row,
             rulebooks=said.rulebooks,
             land=land,
+            observed=seen_by(changes.with_name(CHANGE_MAP)) if pair else None,
         )
         added = ledger.record(open_store(db), entry, workflow)
     return Judged(changes=frame, facts=facts, judgements=said.judgements, added=added, seconds=clock.seconds)
@@ -168,6 +171,12 @@ def judged_summary(judged: Judged, layers: Path | None, rules: Path) -> dict[str
             "changes": judged.added.changes,
             "judgements": judged.added.judgements,
             "cases": judged.added.cases,
+        }
+        # Said where there is something to say: most runs are the first over their ground.
+        | {
+            name: count
+            for name in ("joined", "carried", "reopened")
+            if (count := getattr(judged.added, name))
         },
         "seconds": judged.seconds,
     }

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cadastre.registry import vintages_known
-from cases import history, reasons, said
+from cases import history, reasons, said, spotted
 from cases.rules import Judgement
 from cases.store import CaseStore
 from cases.workflow import Workflow
@@ -53,15 +53,20 @@ class Entry:
     """RulebookRows as dicts; those that are kept already stay as they are."""
     land: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The area ledger of a change, for its new judgement."""
+    observed: spotted.Observed | None = None
+    """How much of an outline both scenes show; None where nobody knows."""
 
 
 @dataclass(frozen=True)
 class Added:
-    """How many rows were new."""
+    """How many rows were new; how many changes joined a case, were held by an earlier verdict, or reopened a case."""
 
     changes: int
     judgements: int
     cases: int
+    joined: int = 0
+    carried: int = 0
+    reopened: int = 0
 
 
 def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
@@ -84,11 +89,14 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
         ids = _ids(session, entry, contents)
         _scenes(session, entry)
         _rulebooks(session, entry.rulebooks)
+        nearby = spotted.look_around(session, entry, now)
         changes = _changes(session, entry, ids)
         judging = _judging(session, entry, ids, now)
         judgements = _judgements(session, entry, ids, contents, now, judging)
-        cases = _cases(session, entry, ids, workflow, now)
-    return Added(changes, judgements, cases)
+        _judged_again(session, entry, ids, now)
+        came = spotted.settle(session, entry, ids, workflow, now, nearby)
+    reopened = came["new_look"] + came["rebound"]
+    return Added(changes, judgements, came["opened"], came["joined"], came["carried"], reopened)
 
 
 def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:
@@ -259,34 +267,20 @@ def _judgements(
     return len(added)
 
 
-def _cases(session: Session, entry: Entry, ids: Ids, workflow: Workflow, now: datetime) -> int:
-    """Opens what needs a person; where a case is open and the judgement is new, its history says so."""
+def _judged_again(session: Session, entry: Entry, ids: Ids, now: datetime) -> None:
+    """Where a case is open and the judgement is new, its history says so."""
     changes = entry.changes["change_id"].tolist()
     columns = (CaseRow.id, CaseRow.change_id, CaseRow.status, CaseRow.judgement_id)
     wanted = select(*columns).where(bulk.among(session, CaseRow.change_id, changes)).with_for_update()
     opened = {row.change_id: row for row in session.execute(wanted)}
-    added, altered, events = [], [], []
+    altered, events = [], []
     for change in changes:
-        judgement, current = entry.judgements[change], ids[change]
-        what = f"{judgement.verdict} by rule {judgement.rule_id}"
-        if change in opened:
-            case = opened[change]
-            if case.judgement_id != current:
-                altered.append({"id": case.id, "judgement_id": current})
-                status = case.status
-                told = f"judged again: {what}"
-                events.append(history.event(case.id, now, "judged", told, origin=status, to=status))
-        elif judgement.needs_a_person:
-            case_id, status = f"case-{change}", workflow.start[judgement.verdict]
-            added.append(
-                {
-                    "id": case_id, "change_id": change, "judgement_id": current, "status": status, "opened": now,
-                    "held": {}, "version": 1,
-                }
-            )  # fmt: skip
-            events.append(history.event(case_id, now, "opened", f"opened: {what}", origin="", to=status))
-    seals.add(session, CaseRow, added)
+        case = opened.get(change)
+        if case is not None and case.judgement_id != ids[change]:
+            judgement = entry.judgements[change]
+            altered.append({"id": case.id, "judgement_id": ids[change]})
+            told = f"judged again: {judgement.verdict} by rule {judgement.rule_id}"
+            events.append(history.event(case.id, now, "judged", told, origin=case.status, to=case.status))
     with seals.altering(session, CaseRow, [each["id"] for each in altered]):
         bulk.alter(session, CaseRow, "id", altered)
     history.append(session, events)
-    return len(added)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
 from cases import history
@@ -17,6 +17,7 @@ from database import seals
 from database.engine import alone, open_database, transaction
 from database.geometry import Box as Box
 from database.geometry import meets
+from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, PairRow, SceneRow
 from ground.errors import BadInput, IllegalMove, NotFound
 
@@ -186,7 +187,7 @@ class CaseStore:
         query = (
             select(ChangeRow, JudgementRow, CaseRow)
             .outerjoin(JudgementRow, JudgementRow.id == ChangeRow.judgement_id)
-            .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
+            .outerjoin(CaseRow, CaseRow.id == _case_of_change())
             # A case's own joins are inner ones: they would drop every change that has no case.
             .options(lazyload("*"))
             .where(*met, ChangeRow.serial > after)
@@ -223,6 +224,15 @@ class CaseStore:
             return _scene_of(row)
 
 
+def _case_of_change() -> ColumnElement[str]:
+    """The case of the spot that a change joined last, but for those that were only noted there; or that it founded."""
+    joined = select(SightingRow.case_id).where(
+        SightingRow.change_id == ChangeRow.id, SightingRow.outcome != "noted"
+    )
+    last = joined.order_by(SightingRow.serial.desc()).limit(1).correlate(ChangeRow).scalar_subquery()
+    return func.coalesce(last, literal("case-").concat(ChangeRow.id))
+
+
 def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     more = len(rows) > limit
     kept = rows[:limit]
@@ -239,7 +249,9 @@ def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
 
 def _overtaken(session: Session, row: CaseRow, said: str) -> str:
     """Who moved the case last, where to and when."""
-    moves = select(EventRow).where(EventRow.case_id == row.id, EventRow.kind == "moved")
+    moves = select(EventRow).where(
+        EventRow.case_id == row.id, EventRow.from_status.not_in(("", EventRow.to_status))
+    )
     last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
     if last is None:
         return f"case {row.id} was moved by nobody yet ({said}); read it again"

@@ -46,6 +46,8 @@ class Workflow(Strict):
     evidence: dict[str, str]
     fresh: list[str] = []
     """Kinds that every move needing them must bring itself: yesterday's reason is no reason today."""
+    days: list[str] = []
+    """Kinds that are a day, written as 2026-06-30."""
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
     moves: list[Move] = Field(alias="move", min_length=1)
@@ -66,7 +68,7 @@ class Workflow(Strict):
                     raise ValueError(
                         f"the move to {move.to!r} starts at {origin!r}, where no case ever comes"
                     )
-            for need in (*move.needs, *move.clears, *self.fresh, *self.given_by):
+            for need in (*move.needs, *move.clears, *self.fresh, *self.days, *self.given_by):
                 if need not in self.evidence:
                     raise ValueError(
                         f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "
@@ -172,3 +174,13 @@ def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | Non
             raise IllegalMove(
                 f"evidence {kind!r} refers to nothing; give a document number, file or sentence"
             )
+        if kind in workflow.days and not _is_day(reference):
+            raise IllegalMove(f"evidence {kind!r}: {reference!r} is not a day; write one like 2026-06-30")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True

@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 
 from database import bulk
 from database.cadastre_tables import FeatureRow, VintageRow
+from database.clock_tables import NoticeRow, TickRow
 from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
 from database.seal_tables import SealRow
+from database.spot_tables import LookRow, SightingRow
 from database.tables import (
     Base,
     CaseRow,
@@ -67,6 +69,10 @@ SEALED = {
         Sealed(JudgingRow, "id"),
         Sealed(VintageRow, "id"),
         Sealed(FeatureRow, "vintage"),
+        Sealed(SightingRow, since="0007"),
+        Sealed(LookRow, since="0007"),
+        Sealed(TickRow, since="0008"),
+        Sealed(NoticeRow, since="0008"),
     )
 }
 """Every table that the chain watches."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from cases.store import CaseFilter, CaseStore
+from cases.ticking import tick
 from database.seals import SEALED
 from database.tables import Base
 from evidence.adding import Given, add
@@ -19,6 +20,7 @@ from evidence.files import open_files
 from evidence.limits import load_limits
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.registry_world import brought, half, layer, written
+from tests.spots_world import bring
 from tests.test_ledger import PAIR, SCENES
 
 Planted = tuple[str, Callable[[Connection], None]]
@@ -26,7 +28,7 @@ WATCHED = [*SEALED, "seal", "head"]
 
 
 def county(folder: Path) -> CaseStore:
-    """Two runs, one judged anew, a layer, cases moved by people."""
+    """Two runs, one judged anew, a layer, cases moved by people, a later map over one that was judged, a tick."""
     store = new_store(folder)
     written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
     brought(store, folder, layer("a.gpkg"), "2021-09-10")
@@ -37,6 +39,10 @@ def county(folder: Path) -> CaseStore:
     paper = Given(kind="document", path=folder / "lease.txt", actor="李伟", role="county")
     first = store.cases(CaseFilter()).items[0].id
     add(store, open_files(str(folder / "evidence")), first, paper, ROAD, load_limits())
+    bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
+    put(store, row_of_changes(4, first=10, pair_id="later"))
+    bring(store, store.cases(CaseFilter()).items[3].id, "returned")
+    tick(store)
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")
         store.move(

@@ -78,7 +78,7 @@ def test_whatever_is_altered_is_found(
 
 
 def test_the_first_broken_link_is_named(tampering: Connection) -> None:
-    tampering.execute(text("UPDATE event SET actor = '王芳' WHERE kind = 'moved' AND to_status = 'proven'"))
+    tampering.execute(text("UPDATE event SET actor = '赵六' WHERE kind = 'moved' AND to_status = 'proven'"))
     fault = seen(tampering, []).faults[0]
     place = tampering.execute(
         text("SELECT min(place) FROM seal WHERE what = 'event' AND first >= "

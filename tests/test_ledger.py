@@ -183,7 +183,7 @@ def test_a_machine_opens_at_suspected_or_doubt_only(store: CaseStore) -> None:
     assert "violation" not in said
 
 
-@pytest.mark.parametrize("step", ["_changes", "_judgements", "_cases", "event"])
+@pytest.mark.parametrize("step", ["_changes", "_judgements", "_judged_again", "event"])
 @pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt])
 def test_a_fault_half_way_leaves_nothing(
     store: CaseStore, monkeypatch: pytest.MonkeyPatch, step: str, fault: type[BaseException]

@@ -1,0 +1,217 @@
+"""How far each clock of a case has run: pure, from the moves in its history and the days on which clocks stood."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from clocks.calendar import A_DAY, Due, Pause, begin_of_day, calendar_of, day_of, end_of_day
+from clocks.policy import LEVELS, Clocks, Edition, Rule
+
+BLUE, YELLOW, RED, GREEN, SUSPENDED = "blue", "yellow", "red", "green", "suspended"
+LIGHTS = (BLUE, YELLOW, RED, GREEN, SUSPENDED)
+"""Not started, running, overdue, done, standing still in a disaster area."""
+REMINDED, WARNED, LIFTED = "reminded", "warned", "lifted"
+
+
+class Moved(NamedTuple):
+    """A line of a case's history that brought it to a status, or brought evidence."""
+
+    to: str
+    at: datetime
+    evidence: Mapping[str, str]
+    stayed: bool = False
+    """It stayed where it was: only evidence came."""
+
+
+class Step(NamedTuple):
+    """What is due to be said of a clock, and since when; `name` is unique within a run but for a moved deadline."""
+
+    name: str
+    kind: str
+    at: datetime
+    due: date | None
+    level: str = ""
+
+
+class Deadline(NamedTuple):
+    """The last day of a run, as known from a moment on."""
+
+    since: datetime
+    due: Due
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One running of a clock, from where it started to where it was stopped, if it was."""
+
+    rule: Rule
+    zone: ZoneInfo
+    started: datetime
+    stopped: datetime | None
+    deadlines: Sequence[Deadline]
+    pauses: Sequence[Pause] = field(default=())
+
+    @property
+    def due(self) -> Due:
+        """The last day, as known last."""
+        return self.deadlines[-1].due
+
+    @property
+    def ends(self) -> datetime | None:
+        """The first moment after the last day."""
+        return None if self.due.day is None else end_of_day(self.due.day, self.zone)
+
+    @property
+    def was_late(self) -> bool:
+        """Whether it was stopped after its deadline."""
+        return self.stopped is not None and self.ends is not None and self.stopped >= self.ends
+
+    def light(self, now: datetime) -> str:
+        """Its color at a moment."""
+        if self.stopped is not None and self.stopped <= now:
+            return GREEN
+        if any(pause.holds(day_of(now, self.zone)) for pause in self.pauses):
+            return SUSPENDED
+        if self.ends is None or now < self.ends:
+            return YELLOW
+        return GREEN if self.rule.kind == "wait" else RED
+
+    def steps(self, now: datetime) -> list[Step]:
+        """All that was due to be said up to a moment, the oldest first: the same whenever it is asked."""
+        found = [
+            Step(
+                f"suspended:{pause.name}",
+                "suspended",
+                max(self.started, begin_of_day(pause.first, self.zone)),
+                None,
+            )
+            for pause in self.pauses
+        ]
+        last = min(now, self.stopped) if self.stopped else now
+        found = [step for step in found if step.at <= last]
+        until = [each.since for each in self.deadlines[1:]]
+        for deadline, end in zip(self.deadlines, [*until, None], strict=True):
+            for step in self._of(deadline):
+                at = max(step.at, deadline.since)
+                if at <= last and (end is None or at < end):
+                    found.append(step._replace(at=at))
+        return sorted(found, key=lambda step: step.at)
+
+    def _of(self, deadline: Deadline) -> Iterator[Step]:
+        day = deadline.due.day
+        if day is None:
+            return
+        if self.rule.remind:
+            early = begin_of_day(day - self.rule.remind * A_DAY, self.zone)
+            if early > self.started:
+                yield Step(REMINDED, REMINDED, early, day)
+        over = end_of_day(day, self.zone)
+        if self.rule.kind == "wait":
+            yield Step(REMINDED, REMINDED, over, day)
+            return
+        yield Step(WARNED, WARNED, over, day)
+        for level in LEVELS:
+            if level in self.rule.lift:
+                late = end_of_day(day + self.rule.lift[level] * A_DAY, self.zone)
+                yield Step(f"{LIFTED}:{level}", LIFTED, late, day, level)
+
+
+@dataclass(kw_only=True)
+class _Open:
+    """A run while the history is read."""
+
+    rule: Rule
+    edition: Edition
+    started: datetime
+    pauses: Sequence[Pause]
+    stopped: datetime | None = None
+    deadlines: list[Deadline] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.extended = False
+        self.until: date | None = None
+        self._reckon(self.started)
+
+    def _reckon(self, since: datetime) -> None:
+        calendar, rule = calendar_of(self.edition.country), self.rule
+        start = day_of(self.started, self.edition.zone)
+        if self.until is not None:
+            due = calendar.rolled(self.until, rolls=rule.rolls, pauses=self.pauses)
+        else:
+            count = rule.count + (rule.extension.count if rule.extension and self.extended else 0)
+            due = calendar.due(start, rule.unit, count, rolls=rule.rolls, pauses=self.pauses)
+        if not self.deadlines or self.deadlines[-1].due != due:
+            self.deadlines = [*self.deadlines, Deadline(since, due)]
+
+    def hear(self, moved: Moved) -> None:
+        """Evidence that moves the deadline."""
+        rule = self.rule
+        given = moved.evidence.get(rule.until, "") if rule.until else ""
+        if given:
+            try:
+                self.until = date.fromisoformat(given.strip())
+            except ValueError:
+                pass  # It names no day: it moves nothing.
+            else:
+                self._reckon(moved.at)
+        if rule.extension and not self.extended and moved.evidence.get(rule.extension.evidence):
+            self.extended = True
+            self._reckon(moved.at)
+
+    def closed(self) -> Run:
+        """As it stands."""
+        return Run(
+            rule=self.rule, zone=self.edition.zone, started=self.started, stopped=self.stopped,
+            deadlines=self.deadlines, pauses=_meeting(self.pauses, self),
+        )  # fmt: skip
+
+
+def runs(moves: Sequence[Moved], clocks: Clocks, pauses: Sequence[Pause] = ()) -> list[Run]:
+    """Every run of every clock of one case, in the order in which they started; `moves` in the order of its history.
+
+    A case led back to where a clock starts starts it anew. The edition of the day on which a clock starts holds for it.
+    """
+    running: dict[str, _Open] = {}
+    found: list[_Open] = []
+    for moved in moves:
+        edition = clocks.on(moved.at.date())
+        edition = clocks.on(day_of(moved.at, edition.zone))
+        if not moved.stayed:
+            for run in [*running.values()]:
+                if moved.to in run.rule.stop or moved.to in run.rule.start or moved.to in run.edition.ended:
+                    run.stopped = max(moved.at, run.started)
+                    del running[run.rule.id]
+            for rule in edition.clock:
+                if moved.to in rule.start:
+                    running[rule.id] = _Open(rule=rule, edition=edition, started=moved.at, pauses=pauses)
+                    found.append(running[rule.id])
+        for run in running.values():
+            run.hear(moved)
+    return [run.closed() for run in found]
+
+
+def waiting(moves: Sequence[Moved], clocks: Clocks, now: datetime) -> list[Rule]:
+    """The clocks of a case that have not started yet."""
+    started = {run.rule.id for run in runs(moves, clocks)}
+    return [rule for rule in clocks.on(now.date()).clock if rule.id not in started]
+
+
+def _meeting(pauses: Sequence[Pause], run: _Open) -> list[Pause]:
+    """Those on which the clock stood while it ran."""
+    first = day_of(run.started, run.edition.zone)
+    last = day_of(run.stopped, run.edition.zone) if run.stopped else None
+    due = run.deadlines[-1].due.day
+    ends = [day for day in (last, None if run.stopped else due) if day is not None]
+    return [
+        pause
+        for pause in pauses
+        if (pause.last is None or pause.last >= first) and (not ends or pause.first <= min(ends))
+    ]
+
+
+def highest(levels: Sequence[str]) -> str:
+    """The highest of several levels; "" of none."""
+    known = [level for level in LEVELS if level in levels]
+    return known[-1] if known else ""

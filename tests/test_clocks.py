@@ -1,0 +1,278 @@
+"""Working days, deadlines and lights, answers by hand; the calendar of 2024: 10–17 February off, 4 and 18 worked."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cases.workflow import load_workflow
+from clocks.calendar import Calendar, Due, Pause, calendar_of, day_of, end_of_day
+from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
+from clocks.running import GREEN, RED, SUSPENDED, YELLOW, Moved, Run, runs, waiting
+from ground.errors import BadInput
+
+CN = calendar_of("CN")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+CLOCKS = load_clocks()
+
+
+def at(text: str) -> datetime:
+    """A moment in the county, as 2024-02-05T09:00 or a day at noon."""
+    text = text if "T" in text else f"{text}T12:00"
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+
+
+def moved(to: str, when: str, stayed: bool = False, **evidence: str) -> Moved:
+    return Moved(to=to, at=at(when), evidence=evidence, stayed=stayed)
+
+
+def run_of(clock: str, *moves: Moved, pauses: list[Pause] | None = None) -> Run:
+    """The last run of a clock."""
+    return [run for run in runs(moves, CLOCKS, pauses or []) if run.rule.id == clock][-1]
+
+
+@pytest.mark.parametrize(
+    ("day", "works"),
+    [
+        ("2024-02-04", True), ("2024-02-18", True), ("2024-02-09", True), ("2024-02-10", False),
+        ("2024-02-16", False), ("2024-02-17", False), ("2023-10-07", True), ("2023-10-08", True),
+        ("2023-10-06", False), ("2025-01-26", True), ("2025-10-08", False), ("2024-05-11", True),
+    ],
+)  # fmt: skip
+def test_make_up_days_are_worked_and_holidays_are_not(day: str, works: bool) -> None:
+    assert CN.works(date.fromisoformat(day)) is works
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "count", "rolls", "last"),
+    [
+        # Thursday: Friday 9th, then the feast; Sunday 18th is worked, Monday 19th.
+        ("2024-02-08", "working_days", 3, False, "2024-02-19"),
+        ("2024-02-08", "working_days", 1, False, "2024-02-09"),
+        # Saturday 3rd: Sunday 4th is worked already.
+        ("2024-02-03", "working_days", 1, False, "2024-02-04"),
+        ("2024-02-08", "days", 3, False, "2024-02-11"), ("2024-02-08", "days", 3, True, "2024-02-18"),
+        ("2024-01-31", "months", 1, False, "2024-02-29"), ("2023-12-15", "months", 1, False, "2024-01-15"),
+        ("2024-02-10", "same_day", 0, True, "2024-02-18"), ("2024-02-09", "same_day", 0, True, "2024-02-09"),
+        ("2024-02-01", "month_end", 0, False, "2024-02-29"), ("2023-12-31", "month_end", 0, False, "2023-12-31"),
+        # Ten working days across the feast: 9, 18, 19–23, 26–28.
+        ("2024-02-08", "working_days", 10, False, "2024-02-28"),
+    ],
+)  # fmt: skip
+def test_last_days(start: str, unit: str, count: int, rolls: bool, last: str) -> None:
+    assert CN.due(date.fromisoformat(start), unit, count, rolls=rolls) == Due(date.fromisoformat(last), False)  # type: ignore[arg-type]
+
+
+def test_a_year_without_decreed_make_up_days_is_provisional() -> None:
+    far = CN.decreed_until + 1
+    assert CN.due(date(far, 3, 1), "working_days", 5, rolls=False).provisional
+    assert CN.due(date(far - 1, 12, 30), "days", 5, rolls=False).provisional
+    assert not CN.due(date(far - 1, 3, 1), "working_days", 5, rolls=False).provisional
+    # Brazil has none to decree.
+    assert not Calendar("BR").due(date(far, 3, 1), "working_days", 5, rolls=False).provisional
+    with pytest.raises(BadInput, match="country 'XX' has no calendar"):
+        Calendar("XX")
+
+
+def test_clocks_stand_still_in_a_disaster() -> None:
+    flood = Pause(date(2024, 3, 5), date(2024, 3, 7), "flood")
+    # Monday 4th, three working days: the 5th to the 7th do not count; 8th, 11th, 12th.
+    assert CN.due(date(2024, 3, 4), "working_days", 3, rolls=False, pauses=[flood]).day == date(2024, 3, 12)
+    assert CN.due(date(2024, 3, 4), "days", 3, rolls=False, pauses=[flood]).day == date(2024, 3, 10)
+    assert CN.due(date(2024, 3, 4), "months", 1, rolls=False, pauses=[flood]).day == date(2024, 4, 7)
+    assert CN.due(date(2024, 3, 4), "month_end", 0, rolls=False, pauses=[flood]).day == date(2024, 4, 3)
+    assert CN.due(date(2024, 3, 5), "same_day", 0, rolls=False, pauses=[flood]).day == date(2024, 3, 8)
+    endless = Pause(date(2024, 3, 5), None, "flood")
+    assert CN.due(date(2024, 3, 4), "days", 3, rolls=False, pauses=[endless]).day is None
+    assert CN.due(date(2024, 3, 1), "days", 3, rolls=False, pauses=[endless]).day == date(2024, 3, 4)
+
+
+# Every clock of clocks.toml: what starts it on Thursday 8 February 2024 (or the day given), and its last day.
+@pytest.mark.parametrize(
+    ("clock", "status", "last"),
+    [
+        ("assigned", "suspected", "2024-02-08"), ("first_check", "doubt", "2024-02-19"),
+        ("first_check", "returned", "2024-02-19"), ("feedback", "suspected", "2024-02-18"),
+        # Seven days end on Thursday the 15th, a holiday.
+        ("settled", "suspected", "2024-02-18"), ("month_clear", "suspected", "2024-02-29"),
+        ("grave", "violation", "2024-03-08"), ("filing", "violation", "2024-02-28"),
+        # Ninety days: 21 in February, 31, 30 and 8 in May.
+        ("decision", "filed", "2024-05-08"), ("defence", "notice", "2024-02-21"),
+        # Thirty days: Saturday 9 March; Monday is worked.
+        ("rectification", "rectification", "2024-03-11"),
+    ],
+)  # fmt: skip
+def test_every_deadline_to_the_day(clock: str, status: str, last: str) -> None:
+    run = run_of(clock, moved(status, "2024-02-08"))
+    assert run.due == Due(date.fromisoformat(last), False)
+    assert run.ends == end_of_day(date.fromisoformat(last), SHANGHAI)
+    before, after = run.ends - timedelta(seconds=1), run.ends
+    assert run.light(before) == YELLOW
+    assert run.light(after) == (GREEN if clock == "defence" else RED)
+    assert {each.id for each in CLOCKS.edition[0].clock} == {
+        "assigned", "first_check", "feedback", "settled", "month_clear", "grave", "filing", "decision", "defence",
+        "rectification",
+    }  # fmt: skip
+
+
+def test_the_day_is_the_county_s() -> None:
+    # 23:30 UTC on the 7th is the morning of the 8th in Shanxi.
+    late = datetime(2024, 2, 7, 23, 30, tzinfo=UTC)
+    assert day_of(late, SHANGHAI) == date(2024, 2, 8)
+    (run,) = [r for r in runs([Moved("suspected", late, {})], CLOCKS) if r.rule.id == "assigned"]
+    assert run.due.day == date(2024, 2, 8)
+    assert run.ends == datetime(2024, 2, 8, 16, tzinfo=UTC)
+
+
+def test_a_clock_stops_and_stays_green() -> None:
+    moves = [
+        moved("suspected", "2024-03-04"),
+        moved("field_check", "2024-03-04"),
+        moved("proven", "2024-03-06"),
+    ]
+    run = run_of("first_check", *moves)
+    assert (run.stopped, run.was_late, run.light(at("2025-01-01"))) == (at("2024-03-06"), False, GREEN)
+    assert run.light(at("2024-03-05")) == YELLOW
+    late = run_of("first_check", *moves[:2], moved("proven", "2024-03-08"))
+    assert (late.was_late, late.light(at("2024-03-07T23:59")), late.light(at("2024-03-08T01:00"))) == (
+        True,
+        YELLOW,
+        RED,
+    )
+
+
+def test_led_back_it_starts_anew() -> None:
+    moves = [moved("suspected", "2024-03-04"), moved("proven", "2024-03-05"), moved("returned", "2024-03-20")]
+    first, second = (run for run in runs(moves, CLOCKS) if run.rule.id == "first_check")
+    assert (first.stopped, second.started, second.due.day) == (
+        at("2024-03-05"),
+        at("2024-03-20"),
+        date(2024, 3, 25),
+    )
+    again = [
+        run for run in runs([*moves, moved("suspected", "2024-03-21")], CLOCKS) if run.rule.id == "settled"
+    ]
+    assert [run.stopped for run in again] == [at("2024-03-21"), None]
+    ended = runs([*moves, moved("lawful", "2024-03-22")], CLOCKS)
+    assert all(run.stopped is not None for run in ended)
+    assert {rule.id for rule in waiting(moves, CLOCKS, at("2024-03-21"))} == {
+        "grave", "filing", "decision", "defence", "rectification",
+    }  # fmt: skip
+
+
+def test_an_extension_and_a_given_day_move_the_deadline() -> None:
+    filed = moved("filed", "2024-02-08")
+    longer = run_of("decision", filed, moved("investigation", "2024-05-01", extension="no. 7"))
+    assert [each.due.day for each in longer.deadlines] == [date(2024, 5, 8), date(2024, 6, 7)]
+    ordered = run_of("rectification", moved("rectification", "2024-03-04", deadline="2024-06-08"))
+    assert ordered.due.day == date(2024, 6, 11)  # Saturday; Monday is the Dragon Boat Festival.
+    nonsense = run_of("rectification", moved("rectification", "2024-03-04", deadline="soon"))
+    assert nonsense.due.day == date(2024, 4, 3)
+    later = run_of(
+        "rectification",
+        moved("rectification", "2024-03-04"),
+        moved("x", "2024-04-01", True, deadline="2024-04-30"),
+    )
+    steps = [(step.name, step.due) for step in later.steps(at("2024-05-15"))]
+    assert steps == [
+        ("reminded", date(2024, 4, 3)), ("reminded", date(2024, 4, 30)), ("warned", date(2024, 4, 30)),
+        ("lifted:city", date(2024, 4, 30)),
+    ]  # fmt: skip
+
+
+def test_steps_come_when_they_are_due() -> None:
+    run = run_of("first_check", moved("suspected", "2024-03-04"))
+    told = [(step.name, step.at) for step in run.steps(at("2024-06-01"))]
+    assert told == [
+        ("reminded", at("2024-03-06T00:00")), ("warned", at("2024-03-08T00:00")),
+        ("lifted:city", at("2024-03-11T00:00")), ("lifted:province", at("2024-03-18T00:00")),
+    ]  # fmt: skip
+    assert run.steps(at("2024-03-05")) == []
+    stopped = run_of("first_check", moved("suspected", "2024-03-04"), moved("proven", "2024-03-12"))
+    assert [step.name for step in stopped.steps(at("2024-06-01"))] == ["reminded", "warned", "lifted:city"]
+    wait = run_of("defence", moved("notice", "2024-03-04"))
+    assert [(step.name, step.at) for step in wait.steps(at("2024-06-01"))] == [
+        ("reminded", at("2024-03-12T00:00"))
+    ]
+
+
+def test_suspension_shows_and_is_told_once() -> None:
+    flood = Pause(date(2024, 3, 5), date(2024, 3, 7), "F1")
+    run = run_of("first_check", moved("suspected", "2024-03-04"), pauses=[flood])
+    days = ("2024-03-04", "2024-03-06", "2024-03-08", "2024-03-13")
+    assert [run.light(at(day)) for day in days] == [YELLOW, SUSPENDED, YELLOW, RED]
+    assert [step.name for step in run.steps(at("2024-03-13"))] == ["suspended:F1", "reminded", "warned"]
+    # It was over before the clock started, or began after it had run out: neither is this clock's.
+    for other in (Pause(date(2024, 1, 1), date(2024, 3, 3), "F0"), Pause(date(2024, 3, 20), None, "F2")):
+        assert run_of("first_check", moved("suspected", "2024-03-04"), pauses=[other]).pauses == []
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(load_workflow().statuses), st.integers(0, 200)), min_size=1, max_size=8),
+    st.integers(0, 400), st.integers(0, 400),
+)  # fmt: skip
+def test_what_was_said_stays_said(walk: list[tuple[str, int]], one: int, other: int) -> None:
+    """The steps up to a moment are the first of those up to a later one."""
+    begin, day = at("2024-01-01"), 0
+    moves = []
+    for status, days in walk:
+        day += days
+        moves.append(Moved(status, begin + timedelta(days=day), {}))
+    early, late = sorted((begin + timedelta(days=one), begin + timedelta(days=other)))
+    for run in runs(moves, CLOCKS):
+        if run.stopped is None or run.stopped <= early:
+            few, many = run.steps(early), run.steps(late)
+            assert many[: len(few)] == few
+        assert run.stopped is None or run.stopped >= run.started
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ('unit   = "same_day"', 'unit   = "today"', r"clock\.0\.unit"),
+        ("count  = 3", "", r"count must be above 0 for working_days"),
+        ('stop   = ["proven"]', 'stop   = ["doubt"]', "'doubt' both starts and stops it"),
+        ('time_zone = "Asia/Shanghai"', 'time_zone = "Asia/Taiyuan"', "'Asia/Taiyuan' is no time zone"),
+        ("remind = 1", "remnid = 1", r"clock\.1\.remnid: is not a known key"),
+        ('id     = "feedback"', 'id     = "assigned"', "'assigned' is there twice"),
+        ("lift   = { city = 3, province = 10 }", "lift   = { city = 30, province = 10 }", "before the city"),
+    ],
+)  # fmt: skip
+def test_typos_are_named(tmp_path: Path, was: str, becomes: str, said: str) -> None:
+    path = tmp_path / "clocks.toml"
+    text = CLOCKS_TOML.read_text(encoding="utf-8")
+    assert was in text
+    path.write_text(text.replace(was, becomes, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=said):
+        load_clocks(path)
+
+
+def test_words_that_the_workflow_does_not_know(tmp_path: Path) -> None:
+    road = load_workflow()
+    check(CLOCKS, road.statuses, road.evidence)
+    text = CLOCKS_TOML.read_text(encoding="utf-8")
+    for was, becomes, said in (
+        (
+            'stop   = ["proven"]',
+            'stop   = ["porven"]',
+            "clock 'first_check': 'porven' is no status of the workflow",
+        ),
+        ('evidence = "extension"', 'evidence = "extention"', "'extention' is no evidence of the workflow"),
+    ):
+        path = tmp_path / f"{becomes[-5:-2]}.toml"
+        path.write_text(text.replace(was, becomes), encoding="utf-8")
+        with pytest.raises(BadInput, match=said):
+            check(load_clocks(path), road.statuses, road.evidence, path)
+
+
+def test_editions_hold_by_the_day_on_which_a_clock_starts() -> None:
+    now = CLOCKS.edition[0]
+    quick = [rule.model_copy(update={"count": 1}) if rule.id == "first_check" else rule for rule in now.clock]
+    later = now.model_copy(update={"effective_from": date(2024, 3, 1), "clock": quick})
+    both = Clocks(edition=[later, now])
+    for start, last in (("2024-02-29", date(2024, 3, 5)), ("2024-03-01", date(2024, 3, 4))):
+        (run,) = [r for r in runs([moved("suspected", start)], both) if r.rule.id == "first_check"]
+        assert run.due.day == last
