@@ -32,8 +32,8 @@ from reports.numbering import COUNTY_DIGITS
 
 Days = tuple[date | None, date | None]
 PLAN = ("jit = off", "max_parallel_workers_per_gather = 0", "enable_nestloop = off")
-"""To PostgreSQL: compiling this query takes longer than running it; several workers would each sort all events; and what
-begins with a county's code it takes for few rows, each of which it then holds against all of the others."""
+"""To PostgreSQL: compiling this query takes longer than running it; several workers would each sort all events; and a
+county it takes for few rows, each of which it then holds against all of the others."""
 DAY_LETTERS, YEAR_LETTERS = 10, 4
 
 

@@ -1,15 +1,22 @@
 """Words: whatever status, kind of evidence or kind of event there is has its words in Chinese and English."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cases.ticking import SAID
 from cases.workflow import load_workflow
 from evidence.checks import Spot
+from reports.definitions import load_definitions
 from reports.words import Language, Words, load_words, without_words
+from spots.carrying import CARRIED, JOINED, NEW_LOOK, REBOUND
+from spots.kept import NOTED, OPENED
+from spots.policy import REPORTED, load_policy
 from tests.evidence_world import beside, exif_of, photo
 from tests.test_evidence_checks import HERE, checked
 
@@ -18,23 +25,16 @@ ROOMS = ("cases", "evidence", "spots", "clocks")
 
 
 def kinds_of(path: Path) -> Iterator[str]:
-    """Kinds of events that a file writes: the third word of each call of history.event, where it is plain."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    plain = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        is_event = isinstance(node, ast.Call) and ast.unparse(node.func) in ("history.event", "event")
-        if isinstance(node, ast.Call) and is_event and len(node.args) > 2:
+    """Kinds of events that a file writes: the third word of each call of history.event, if it is a constant."""
+    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and len(node.args) > 2:
+            if ast.unparse(node.func) not in ("history.event", "event"):
+                continue
             kind = node.args[2]
-            if isinstance(kind, ast.Constant):
-                yield str(kind.value)
-            elif isinstance(kind, ast.Name) and kind.id in plain:
-                yield str(plain[kind.id])
+            found = kind.value if isinstance(kind, ast.Constant) else getattr(module, ast.unparse(kind), None)
+            if isinstance(found, str):
+                yield found
 
 
 def test_every_status_and_kind_of_evidence_of_the_workflow_has_words() -> None:
@@ -51,7 +51,7 @@ FILES = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
 
 
 def test_kinds_of_events_are_found_in_the_source() -> None:
-    assert {kind for path in FILES for kind in kinds_of(path)} >= {"opened", "moved", "judged", "evidence"}
+    assert {kind for path in FILES for kind in kinds_of(path)} >= {"moved", "evidence", "bundled"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -64,7 +64,10 @@ def test_what_others_bring_has_words() -> None:
     assert set(words["status"]) >= {"split", "merged", "not_filed", "withdrawn"}
     assert set(words["evidence"]) >= {"valid_until"}
     kinds = "joined carried new_look rebound noted split merged reminded warned lifted numbered supervised released"
-    assert set(words["kind"]) >= set(kinds.split())
+    assert set(words["kind"]) >= {*kinds.split(), *SAID, JOINED, CARRIED, NEW_LOOK, REBOUND, NOTED, OPENED}
+    assert set(words["class"]) >= set(load_definitions().without_area) == {REPORTED}
+    today = datetime.now(UTC).date()
+    assert set(words["role"]) >= set(load_policy(today).reports.sources)
 
 
 def test_no_word_is_empty() -> None:
