@@ -27,8 +27,9 @@ from sqlalchemy.orm import Session, aliased
 from cases.measuring import LAST
 from cases.show import M2_PER_MU
 from cases.store import CaseStore
-from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
+from database.tables import ChangeRow, EventRow, JudgementRow
 from reports.numbering import COUNTY_DIGITS
+from reports.standing import any_joined, only_standing, stood
 
 Days = tuple[date | None, date | None]
 PLAN = ("jit = off", "max_parallel_workers_per_gather = 0", "enable_nestloop = off")
@@ -92,8 +93,9 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
     unclassified = func.coalesce(JudgementRow.land[("group_mu", "unclassified")].as_float(), 0.0)
     unknown = case((cultivated.is_(None), ChangeRow.area_m2 / M2_PER_MU), else_=unclassified)
     known_class = func.coalesce(JudgementRow.facts["change_class"].as_string(), ChangeRow.change_class)
-    moved = _moved_last(as_of, _is_postgres(session))
-    one = (
+    joined = any_joined(session)
+    moved = _moved_last(as_of, _is_postgres(session), joined)
+    rows = (
         select(
             func.substr(ChangeRow.region, 1, COUNTY_DIGITS).label("county"),
             _begins(region).label("in_region"),
@@ -109,10 +111,9 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
         .select_from(_judged_last(session, as_of))
         .outerjoin(moved, moved.c.change_id == ChangeRow.id)
         .where(_begins(scope))
-        # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice.
-        .offset(0)
-        .subquery()
     )
+    # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice.
+    one = only_standing(rows, moved.c.change_id.is_not(None), as_of, joined).offset(0).subquery()
     by: Sequence[Any] = [
         one.c[name]
         for name in ("county", "in_region", "year", "in_period", "change_class", "verdict", "status")
@@ -154,20 +155,20 @@ def _judged_last(session: Session, as_of: datetime) -> FromClause:
     )
 
 
-def _moved_last(as_of: datetime, is_postgres: bool) -> FromClause:
+def _moved_last(as_of: datetime, is_postgres: bool, joined: bool) -> FromClause:
     """Changes' cases with the status that the last event up to a moment led to.
 
     SQLite looks it up case by case through the index, which PostgreSQL does three times slower than sorting all events.
     """
-    until = EventRow.at <= as_of
+    until, cases = EventRow.at <= as_of, stood(as_of, joined)
     if is_postgres:
         last = select(EventRow.case_id, EventRow.to_status).where(until).distinct(EventRow.case_id)
         told = last.order_by(EventRow.case_id, EventRow.serial.desc()).subquery()
-        cases = join(CaseRow, told, told.c.case_id == CaseRow.id, isouter=True)
-        return select(CaseRow.change_id, told.c.to_status.label("status")).select_from(cases).subquery()
-    own = select(EventRow.to_status).where(EventRow.case_id == CaseRow.id, until)
-    status = own.order_by(EventRow.serial.desc()).limit(1).correlate(CaseRow).scalar_subquery()
-    return select(CaseRow.change_id, status.label("status")).subquery()
+        both = join(cases, told, told.c.case_id == cases.c.id, isouter=True)
+        return select(cases.c.change_id, told.c.to_status.label("status")).select_from(both).subquery()
+    own = select(EventRow.to_status).where(EventRow.case_id == cases.c.id, until)
+    status = own.order_by(EventRow.serial.desc()).limit(1).correlate(cases).scalar_subquery()
+    return select(cases.c.change_id, status.label("status")).subquery()
 
 
 def _is_postgres(session: Session) -> bool:
