@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -49,12 +50,20 @@ COUNTIES = ["140105", "140106", "140121", "140122"]
 REPORTS, PHOTOS = 10, 6
 
 
-def entry_of(count: int, scenes: list[dict[str, Any]], pair: dict[str, Any]) -> ledger.Entry:
-    """Squares of some 40 m over four counties and two years, every one a suspected violation with its ledger."""
+def entry_of(
+    count: int, scenes: list[dict[str, Any]], pair: dict[str, Any], shift: float = 0.0
+) -> ledger.Entry:
+    """Squares of some 40 m over four counties and two years, every one a suspected violation with its ledger.
+
+    `shift`: by how many degrees they lie to the east, so that they are other outlines of the same places.
+    """
     random = np.random.default_rng(7)
-    west, south = random.uniform(114, 114.2, count), random.uniform(37.8, 38, count)
+    # Each on a place of its own: squares that lie over each other would be one case.
+    across = math.ceil(math.sqrt(count))
+    places = random.permutation(across * across)[:count]
+    west, south = 114 + shift + places % across * 0.0006, 37.865 + places // across * 0.0005
     shapes = shapely.box(west, south, west + 0.0005, south + 0.0004)
-    frame = change_frame.make(shapes, LONLAT, pair_id="pair", before=pd.Timestamp("2024-05-01T03:00:00Z"))
+    frame = change_frame.make(shapes, LONLAT, pair_id=pair["id"], before=pd.Timestamp("2024-05-01T03:00:00Z"))
     late = np.arange(count) % 2 == 0
     frame["after"] = pd.to_datetime(np.where(late, "2025-09-01", "2026-03-01"), utc=True).as_unit("ms")
     frame["change_class"] = np.where(late, "building_appeared", "linear")
@@ -181,6 +190,24 @@ def past_days(store: CaseStore, entry: ledger.Entry, now: datetime, figures: Any
     return told
 
 
+def seen_again(store: CaseStore, entry: ledger.Entry, now: datetime, figures: Any) -> dict[str, Any]:
+    """Statistics where each place was seen again from 5 m beside; of a day before that they are what they were."""
+    pair = {"id": "again", "before_scene": "before", "after_scene": "after", "made": {}}
+    again = entry_of(len(entry.changes), [], pair, 0.00005)
+    taken, added = seconds(lambda: ledger.record(store, again, load_workflow()))
+    assert added.cases == 0
+    spent, found = zip(
+        *[seconds(lambda: statistics(store, datetime.now(UTC))) for _ in range(3)], strict=True
+    )
+    assert found[0].figures[0].number == len(entry.changes)
+    past, then = zip(*[seconds(lambda: statistics(store, now)) for _ in range(3)], strict=True)
+    assert then[0].figures == figures
+    return {
+        "places_seen_again_recorded_s": taken, "statistics_of_places_seen_again_s": list(spent),
+        "statistics_of_a_past_day_before_they_were_seen_again_s": list(past),
+    }  # fmt: skip
+
+
 def measured(store: CaseStore, entry: ledger.Entry, folder: Path) -> dict[str, Any]:
     """Statistics three times, of everything and of a county; PDFs of some cases, the first one cold."""
     now = datetime.now(UTC)
@@ -207,6 +234,7 @@ def measured(store: CaseStore, entry: ledger.Entry, folder: Path) -> dict[str, A
         "statistics_of_a_county_s": of_county, **past,
         "pdf_first_s": pdf[0][0], "pdf_then_s": [one for one, _ in pdf[1:]], "pdf_bytes": len(pdf[0][1].pdf),
         **with_photos(store, cases[0].id, folder),
+        **seen_again(store, entry, now, figures[0].figures),
     }  # fmt: skip
 
 

@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, join, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    join,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from database.spot_tables import SightingRow
@@ -30,7 +43,8 @@ def stood(as_of: datetime, joined: bool) -> FromClause:
     later = _seen(SightingRow.recorded > as_of).add_columns(SightingRow.case_id).subquery()
     is_later = and_(later.c.case_id == CaseRow.id, later.c.change_id == CaseRow.change_id)
     first = func.substr(CaseRow.id, len(FOUNDED) + 1)
-    change = case((later.c.change_id.is_not(None), first), else_=CaseRow.change_id)
+    # Said to be text: SQLite makes no index of what has no type, and would hold each change against every case.
+    change = cast(case((later.c.change_id.is_not(None), first), else_=CaseRow.change_id), String)
     rows = join(CaseRow, later, is_later, isouter=True)
     return select(CaseRow.id, change.label("change_id")).select_from(rows).subquery()
 
