@@ -60,6 +60,17 @@ def test_the_making_of_a_bundle_is_an_event_of_its_sum(world: World, tmp_path: P
         makings(store, "case-none", made.sha256)
 
 
+def test_who_sees_a_region_only_makes_bundles_of_it(world: World, tmp_path: Path) -> None:
+    store, case_id, files = world
+    signed(store, tmp_path)
+    own = store.scoped("1401")
+    made = bundled(own, files, case_id, tmp_path / "out.zip")
+    assert [event.actor for event in makings(own, case_id, made.sha256)] == ["张敏"]
+    assert member(tmp_path / "out.zip", "head.json")["place"] > 0
+    with pytest.raises(NotFound):
+        bundled(store.scoped("41"), files, case_id, tmp_path / "other.zip")
+
+
 def test_the_chain_tells_if_somebody_alters_what_was_made(world: World, tmp_path: Path) -> None:
     store, case_id, files = world
     bundled(store, files, case_id, tmp_path / "out.zip")
