@@ -20,7 +20,9 @@ def evidence(
     case_id: str,
     add: Annotated[Path | None, typer.Option("--add", help="A photo or another file to give.")] = None,
     kind: Annotated[str, typer.Option("--kind", help="As workflow.toml names it: photo, document, …")] = "",
-    actor: Annotated[str, typer.Option("--actor", help="Name of the person who gives it.")] = "",
+    actor: Annotated[
+        str, typer.Option("--actor", help="Name of the person who gives it, or makes the bundle.")
+    ] = "",
     role: Annotated[str, typer.Option("--role", help="county, city, province or legal.")] = "",
     note: Annotated[str, typer.Option("--note", help="What is to be said of it.")] = "",
     despite: Annotated[str, typer.Option("--despite", help="Why it counts although a check failed.")] = "",
@@ -28,7 +30,8 @@ def evidence(
         bool, typer.Option("--check", help="Read every file back; exit code 1 where one is wrong.")
     ] = False,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", help="Write all of the case into this zip.")
+        Path | None,
+        typer.Option("--bundle", help="Write all of the case into this zip, and its sum into the history."),
     ] = None,
     db: Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = None,
     json: Json = False,
@@ -36,15 +39,17 @@ def evidence(
     """The evidence of a case: list it, or give a file, check the files, write a bundle."""
     if sum((add is not None, check, bundle is not None)) > 1:
         raise BadInput("--add, --check and --bundle are three things; ask for one at a time")
-    if add is None and any((kind, actor, role, note, despite)):
-        raise BadInput("--kind, --actor, --role, --note and --despite go with --add FILE")
+    if add is None and any((kind, note, despite, bundle is None and (actor or role))):
+        raise BadInput(
+            "--kind, --note and --despite go with --add FILE, --actor and --role also with --bundle"
+        )
     store, files = _open(db)
     if add is not None:
         _add(store, files, case_id, (add, kind, actor, role, note, despite), json)
     elif check:
         _check(store, files, case_id, json)
     elif bundle is not None:
-        _bundle(store, files, case_id, bundle, json)
+        _bundle(store, files, case_id, bundle, (actor, role), json)
     else:
         from evidence.show import evidence_rows
 
@@ -52,14 +57,22 @@ def evidence(
         terminal.show(rows if json else [_short(row) for row in rows], f"Evidence of {case_id}", json)
 
 
-def replay_bundle(file: Path, json: Json = False) -> None:
+def replay_bundle(
+    file: Path,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", help="Also ask this database whether it is a bundle that was made there."),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Judge a bundle again from its zip alone; exit code 1 where it was altered or its verdict is another."""
     from evidence.limits import load_limits
     from evidence.rejudge import replay_bundle as again
-    from evidence.show import rejudged_row
+    from evidence.show import making_rows, rejudged_row
 
     found = again(file, load_limits())
-    row = rejudged_row(found)
+    makings = None if db is None else making_rows(_open(db)[0], found, file)
+    row = rejudged_row(found) | ({} if makings is None else {"made": makings})
     if json:
         terminal.print_json(row)
     else:
@@ -70,7 +83,13 @@ def replay_bundle(file: Path, json: Json = False) -> None:
             terminal.say(sentence)
         if found.same is False:
             terminal.say(f"written {found.written}\nfound   {found.found}")
-    if found.same is not True:
+        if found.head:
+            terminal.say(f"Head of the hash chain in it: {found.head}")
+        if makings is not None:
+            terminal.show(makings, "As its case's history tells", False)
+            if not makings:
+                terminal.say(f"No event of case {found.case_id} tells of a bundle of this sum.")
+    if found.same is not True or makings == []:
         raise typer.Exit(1)
 
 
@@ -81,9 +100,8 @@ def _add(store: "CaseStore", files: "Files", case_id: str, given: tuple[Any, ...
     from evidence.show import evidence_row
 
     path, kind, actor, role, note, despite = given
-    for option, value in (("--kind", kind), ("--actor", actor), ("--role", role)):
-        if not value.strip():
-            raise BadInput(f"{option}: is missing; evidence is given as a kind, by a named person in a role")
+    named = (("--kind", kind), ("--actor", actor), ("--role", role))
+    _require(*named, why="evidence is given as a kind, by a named person in a role")
     said = Given(path=path, kind=kind, actor=actor, role=role, note=note, despite=despite)
     added = add(store, files, case_id, said, load_workflow(), load_limits())
     row = evidence_row(added.evidence) | {"new": added.new}
@@ -93,6 +111,12 @@ def _add(store: "CaseStore", files: "Files", case_id: str, given: tuple[Any, ...
     known = "Added" if added.new else "Known already"
     terminal.show([_short(row)], f"{known}: {added.evidence.reference}", False)
     terminal.show(row["checks"], "Checks", False)
+
+
+def _require(*named: tuple[str, str], why: str) -> None:
+    for option, value in named:
+        if not value.strip():
+            raise BadInput(f"{option}: is missing; {why}")
 
 
 def _check(store: "CaseStore", files: "Files", case_id: str, json: bool) -> None:
@@ -108,13 +132,18 @@ def _check(store: "CaseStore", files: "Files", case_id: str, json: bool) -> None
         raise typer.Exit(1)
 
 
-def _bundle(store: "CaseStore", files: "Files", case_id: str, out: Path, json: bool) -> None:
+def _bundle(
+    store: "CaseStore", files: "Files", case_id: str, out: Path, by: tuple[str, str], json: bool
+) -> None:
     from dataclasses import asdict
 
+    from cases.workflow import load_workflow
     from evidence.bundle import write_bundle
     from evidence.limits import load_limits
+    from evidence.sealed import Maker
 
-    made = asdict(write_bundle(store, files, case_id, out, load_limits()))
+    _require(("--actor", by[0]), ("--role", by[1]), why="a bundle is made by a named person in a role")
+    made = asdict(write_bundle(store, files, case_id, out, Maker(*by), load_workflow(), load_limits()))
     if json:
         terminal.print_json(made | {"file": str(out)})
         return

@@ -14,6 +14,7 @@ from settings import load_settings
 
 if TYPE_CHECKING:
     from cases.store import CaseStore
+    from evidence.files import Files
     from reports.words import Language
 
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
@@ -28,17 +29,22 @@ def cases_report(
     at: Annotated[
         str | None, typer.Option("--at", help="Moment to print as that of making: the same bytes again.")
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Also before its evidence is complete; marked as a draft.")
+    ] = False,
     db: Db = None,
     json: Json = False,
 ) -> None:
-    """A case as PDF: map, before and after, ledger, rule and facts, history, places to sign."""
+    """A case as PDF: map, before and after, ledger, rule and facts, evidence, history, places to sign."""
     from cases.workflow import load_workflow
-    from reports.case_pdf import write_case_report
+    from reports.case_pdf import Wanted, write_case_report
 
     if to.suffix.lower() != ".pdf":
         raise BadInput(f"--to: {to.name!r} is no PDF; end it with .pdf")
     moment = end_of(at, "--at") if at else None
-    made = write_case_report(_store(db), case_id, load_workflow(), to, _language(lang), moment)
+    store = _store(db)
+    wanted = Wanted(language=_language(lang), at=moment, files=_files(store), draft=draft)
+    made = write_case_report(store, case_id, load_workflow(), to, wanted)
     if json:
         terminal.print_json(
             {"file": str(to), "sha256": made.sha256, "lacking": made.lacking, "said": made.said}
@@ -119,6 +125,15 @@ def _store(db: str | None) -> "CaseStore":
 
     settings = load_settings()
     return open_store(db or settings.db, create=False, region=settings.region)
+
+
+def _files(store: "CaseStore") -> "Files | None":
+    """Where evidence lies (TIANKAN_EVIDENCE); None where nobody said so: the report says that nothing was read."""
+    from evidence.files import open_files
+    from evidence.places import is_known, place_of
+
+    setting = load_settings().evidence
+    return open_files(place_of(setting, store.engine.url)) if is_known(setting, store.engine.url) else None
 
 
 def _language(text: str) -> "Language":

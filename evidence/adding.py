@@ -150,12 +150,21 @@ def evidence_of(row: EvidenceRow) -> Evidence:
     return Evidence(**{name: getattr(row, name) for name in Evidence.__dataclass_fields__})
 
 
-def _may(given: Given, workflow: Workflow) -> None:
-    if as_read(given.actor) in {"", MACHINE}:
-        raise IllegalMove("evidence is given by a named person; pass the name of the officer")
+def check_person(actor: str, role: str, workflow: Workflow, what: str) -> None:
+    """Nothing, if this is a named person of a role that the workflow knows.
+
+    Raises:
+        IllegalMove: it is not.
+    """
+    if as_read(actor) in {"", MACHINE}:
+        raise IllegalMove(f"{what} by a named person; pass the name of the officer")
     roles = sorted({role for move in workflow.moves for role in move.roles})
-    if given.role not in roles:
-        raise IllegalMove(f"role {given.role!r} is unknown; use {', '.join(roles)}")
+    if role not in roles:
+        raise IllegalMove(f"role {role!r} is unknown; use {', '.join(roles)}")
+
+
+def _may(given: Given, workflow: Workflow) -> None:
+    check_person(given.actor, given.role, workflow, "evidence is given")
     check_evidence(workflow, {given.kind: given.path.name}, given.role)
 
 

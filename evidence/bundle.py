@@ -20,6 +20,7 @@ from cases.records import event_of
 from cases.replay import frame_again
 from cases.rules import Rulebook, judge_between
 from cases.store import CaseStore
+from cases.workflow import Workflow
 from database.cadastre_tables import VintageRow
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow, JudgingRow
 from evidence import layers
@@ -27,6 +28,7 @@ from evidence.adding import Evidence, rows_of
 from evidence.files import Files
 from evidence.limits import Limits
 from evidence.media import ending
+from evidence.sealed import BUNDLED, Maker, newest_head, tell
 from evidence.zips import Writer, to_json
 from ground.crs import crs_of
 from ground.errors import BadInput, NotFound
@@ -48,19 +50,29 @@ class Bundled:
     note: str
 
 
-def write_bundle(store: CaseStore, files: Files, case_id: str, out: Path, limits: Limits) -> Bundled:
-    """Writes the zip of a case; the same bytes whenever the same is known.
+def write_bundle(
+    store: CaseStore,
+    files: Files,
+    case_id: str,
+    out: Path,
+    by: Maker,
+    workflow: Workflow,
+    limits: Limits,
+) -> Bundled:
+    """Writes the zip of a case, and its sum into the case's history; the same bytes whenever the same is known.
 
     Raises:
-        NotFound: there is no such case.
+        NotFound, IllegalMove: there is no such case; no named person.
         BadInput: a file of its evidence is missing or was altered; nothing was written.
         CannotWrite: no space or no rights.
     """
+    by.check(workflow)
     case_id = store.case(case_id).id
     with store.transaction() as session:
         told = _of_case(session, case_id)
         evidence = rows_of(session, case_id)
         judged = _judged(session, case_id)
+        head = newest_head(session)
     with written_beside(out) as beside:
         writer = Writer(beside)
         try:
@@ -68,6 +80,8 @@ def write_bundle(store: CaseStore, files: Files, case_id: str, out: Path, limits
                 writer.add(name, value if isinstance(value, bytes) else to_json(value))
             listed = [_plain(asdict(one)) | {"file": _name(one, limits)} for one in evidence]
             writer.add("evidence.json", to_json(listed))
+            if head is not None:
+                writer.add("head.json", to_json(head))
             for one in {item.sha256: item for item in evidence}.values():
                 _copy(writer, files, one, limits)
             whole = writer.close(case_id)
@@ -75,6 +89,8 @@ def write_bundle(store: CaseStore, files: Files, case_id: str, out: Path, limits
             writer.abandon()
             raise
         members, size = len(writer.members), beside.stat().st_size
+        # Before it gets its name: no bundle is about of which the history does not tell.
+        tell(store, case_id, by, whole, beside, members)
     return Bundled(
         case_id=case_id, members=members, bytes=size, sha256=whole, same=judged.same, note=judged.note
     )
@@ -106,7 +122,9 @@ class _Judged:
 def _of_case(session: Session, case_id: str) -> dict[str, Any]:
     """The case as it stands, its outline, and all that was done."""
     row = session.scalars(select(CaseRow).where(CaseRow.id == case_id)).one()
-    events = session.scalars(select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.serial))
+    # Not of bundles: each would make the next one another.
+    done = select(EventRow).where(EventRow.case_id == case_id, EventRow.kind != BUNDLED)
+    events = session.scalars(done.order_by(EventRow.serial))
     change = row.change
     said = {
         "id": row.id, "status": row.status, "opened": row.opened, "held": row.held, "version": row.version,

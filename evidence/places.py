@@ -26,12 +26,18 @@ def place_of(setting: str, database: URL) -> str:
     """
     if setting.strip():
         return setting.strip()
-    if database.get_backend_name() != "sqlite" or database.database in (None, "", ":memory:"):
+    if not is_known(setting, database):
         raise BadInput(
             "TIANKAN_EVIDENCE: is not set, and the database is no file beside which evidence could lie; set it to a "
             "folder or to s3://bucket/prefix"
         )
     return str(Path(str(database.database)).with_suffix(".evidence"))
+
+
+def is_known(setting: str, database: URL) -> bool:
+    """Whether it is known where evidence lies."""
+    is_file = database.get_backend_name() == "sqlite" and database.database not in (None, "", ":memory:")
+    return bool(setting.strip()) or is_file
 
 
 def system_of(place: str) -> tuple[Any, str, str]:

@@ -16,12 +16,14 @@ from cases.rules import Rulebook
 from evidence.bundle import AS_WRITTEN, NO_JUDGING, judge_again
 from evidence.layers import from_json
 from evidence.limits import Limits
+from evidence.sealed import head_of
 from evidence.zips import Reader, opened
 from ground.crs import crs_of
 from ground.errors import BadInput, TiankanError, one_line
 
 NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, IndexError, GEOSException, ValidationError)
 """What members that hold something else than we wrote end in."""
+HEAD = "head.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Rejudged:
     found: str
     same: bool | None
     note: str
+    head: str = ""
+    """The end of the hash chain as it was signed when the bundle was made; "" where nobody had signed."""
 
 
 def replay_bundle(path: Path, limits: Limits) -> Rejudged:
@@ -48,10 +52,11 @@ def replay_bundle(path: Path, limits: Limits) -> Rejudged:
     """
     with opened(path, limits) as bundle:
         altered = bundle.altered()
-        written, found, same, note = "", "", None, "it was altered, so it was not judged again"
+        written, found, same, note, head = "", "", None, "it was altered, so it was not judged again", ""
         if not altered:
             try:
                 written, found, note = _judged(bundle)
+                head = _head(bundle)
             except TiankanError:
                 raise
             except NOT_OURS as error:
@@ -60,7 +65,7 @@ def replay_bundle(path: Path, limits: Limits) -> Rejudged:
             same = found == written if found else None
         return Rejudged(
             case_id=bundle.case_id, sha256=bundle.sha256, altered=altered, written=written, found=found, same=same,
-            note=note,
+            note=note, head=head,
         )  # fmt: skip
 
 
@@ -78,6 +83,13 @@ def _judged(bundle: Reader) -> tuple[str, str, str]:
     facts = Facts(said["facts"], bundle.json("judgement.json")["why"])
     found = judge_again(frame, known, books, judging["crs"], facts)
     return written, found, AS_WRITTEN if known is None else ""
+
+
+def _head(bundle: Reader) -> str:
+    if HEAD not in bundle.listed:
+        return ""
+    head = head_of(bundle.json(HEAD))
+    return f"link {head.place} {head.digest} signed {head.at.isoformat(timespec='seconds')} by key {head.key}"
 
 
 def _book(bundle: Reader, version: str) -> Rulebook:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,16 +16,16 @@ from cases.records import Event, SceneRecord, event_of
 from cases.rulebook import Rulebook, layer_of
 from cases.rules import judge
 from cases.store import CaseStore
-from cases.workflow import LOCK, PENALTY, Workflow
+from cases.workflow import Workflow
 from database.tables import CaseRow, EventRow, JudgementRow, JudgingRow, PairRow, RulebookRow, SceneRow
+from evidence.adding import Evidence, rows_of
 from reports.definitions import load_definitions
+from reports.in_hand import needed, standing
 from reports.land_table import LandTable, land_table
 from reports.numbering import number_of
 
 DEGREE_DIGITS = 7
 """A centimetre."""
-FIELD = ("photo", "field_evidence")
-"""Without these no report of a case is complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,8 @@ class CaseData:
     scenes: dict[str, SceneRecord | None]
     land: LandTable | None
     events: list[Event]
+    given: list[Evidence]
+    """Files given for it, oldest first."""
 
     @property
     def sha256(self) -> str:
@@ -64,6 +66,7 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
             )
         ]
         scenes = _scenes(session, row.change.pair_id)
+        given = rows_of(session, case_id)
         land = land_table(row.judgement.land, row.change.area_m2, row.judgement.facts)
         said = {
             "case": _case(row, case.number),
@@ -74,18 +77,12 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
             "events": [_event(event) for event in events],
             "held": row.held,
             "needed": needed(workflow, row.status),
+            "files": [_file(one) for one in given],
+            "standing": standing(workflow, events),
         }
-        return CaseData(said=said, outline=row.change.geometry, scenes=scenes, land=land, events=events)
-
-
-def needed(workflow: Workflow, status: str) -> list[str]:
-    """Kinds of evidence that a complete file holds at this status: the field's, the lock's, and the next moves'."""
-    onward = workflow.from_status(status)
-    found = {need for move in onward for need in move.needs} - set(workflow.fresh)
-    # Who stands beyond the lock must have passed it; who may pass it next lacks it as well.
-    beyond = LOCK if status in PENALTY else set()
-    wanted = {*FIELD, *found, *beyond}
-    return [kind for kind in workflow.evidence if kind in wanted]
+        return CaseData(
+            said=said, outline=row.change.geometry, scenes=scenes, land=land, events=events, given=given
+        )
 
 
 def _case(row: CaseRow, number: str) -> dict[str, Any]:
@@ -169,6 +166,11 @@ def _event(event: Event) -> dict[str, Any]:
         "at": event.at, "kind": event.kind, "actor": event.actor, "role": event.role, "from": event.from_status,
         "to": event.to_status, "reason": event.reason, "evidence": event.evidence,
     }  # fmt: skip
+
+
+def _file(one: Evidence) -> dict[str, Any]:
+    """What was given and what was found in it that day; what lies in the store now is not data of the case."""
+    return {name: value for name, value in asdict(one).items() if name != "case_id"}
 
 
 def _plain(value: Any) -> str:

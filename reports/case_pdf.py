@@ -13,12 +13,17 @@ import shapely
 from cases.records import SceneRecord
 from cases.store import CaseStore
 from cases.workflow import Workflow
+from evidence.files import Files
+from evidence.limits import load_limits
 from ground.files import written_beside
 from reports.case_data import CaseData, case_data
-from reports.case_sheet import moment, sheet_of
+from reports.case_sheet import sheet_of
 from reports.chips import Chip, chip, frame_of
+from reports.exhibit_sheet import thumbnail_name
+from reports.exhibits import exhibits_of
+from reports.in_hand import check_complete
 from reports.pages import rendered
-from reports.words import Language, Words
+from reports.words import Language, Words, moment
 
 SOFTWARE = ("tiankan", "rasterio", "shapely", "pyproj", "typst")
 UNKNOWN_GSD_M = 1.0
@@ -35,44 +40,41 @@ class Report:
     lacking: list[str]
 
 
-def case_report(
-    store: CaseStore, case_id: str, workflow: Workflow, language: Language, at: datetime | None = None
-) -> Report:
-    """The report of a case as it stands.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """`at`: the moment printed as that of making; the same data give the same bytes then.
 
-    `at`: the moment printed as that of making; the same data give the same bytes then.
+    `files`: where evidence lies; without it no file is read, which is said. `draft`: also what is not complete, marked.
+    """
+
+    language: Language
+    at: datetime | None = None
+    files: Files | None = None
+    draft: bool = False
+
+
+def case_report(store: CaseStore, case_id: str, workflow: Workflow, wanted: Wanted) -> Report:
+    """The report of a case as it stands.
 
     Raises:
         NotFound: there is none of this id.
+        IllegalMove: its evidence is not complete, and no draft was asked for.
         BadInput: no font holds some character.
     """
-    data, when = case_data(store, case_id, workflow), at or datetime.now(UTC)
-    chips = chips_of(data.outline, data.scenes)
-    sheet = sheet_of(data, chips, Words(language), _made(data, when, Words(language)))
-    (pdf,) = rendered("case.typ", sheet, _files(data, chips), when)
-    return Report(pdf, data.said, data.sha256, sheet["lacking"])
+    data, page = _page(store, case_id, workflow, wanted)
+    (pdf,) = rendered("case.typ", page.sheet, page.files, page.at)
+    return Report(pdf, data.said, data.sha256, page.sheet["lacking"])
 
 
-def case_pages(
-    store: CaseStore, case_id: str, workflow: Workflow, language: Language, at: datetime
-) -> list[bytes]:
+def case_pages(store: CaseStore, case_id: str, workflow: Workflow, wanted: Wanted) -> list[bytes]:
     """The pages of the report as PNG, to look at."""
-    data = case_data(store, case_id, workflow)
-    chips = chips_of(data.outline, data.scenes)
-    sheet = sheet_of(data, chips, Words(language), _made(data, at, Words(language)))
-    return rendered("case.typ", sheet, _files(data, chips), at, "png")
+    _, page = _page(store, case_id, workflow, wanted)
+    return rendered("case.typ", page.sheet, page.files, page.at, "png")
 
 
-def write_case_report(
-    store: CaseStore,
-    case_id: str,
-    workflow: Workflow,
-    to: Path,
-    language: Language,
-    at: datetime | None = None,
-) -> Report:
+def write_case_report(store: CaseStore, case_id: str, workflow: Workflow, to: Path, wanted: Wanted) -> Report:
     """The report in a file that is whole or absent."""
-    report = case_report(store, case_id, workflow, language, at)
+    report = case_report(store, case_id, workflow, wanted)
     with written_beside(to) as beside:
         beside.write_bytes(report.pdf)
     return report
@@ -83,6 +85,30 @@ def chips_of(outline: shapely.Geometry, scenes: dict[str, SceneRecord | None]) -
     coarsest = max((scene.gsd_m for scene in scenes.values() if scene), default=UNKNOWN_GSD_M)
     frame = frame_of(outline, coarsest)
     return {which: chip(scene, frame) for which, scene in scenes.items()}
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What typst is given."""
+
+    sheet: dict[str, Any]
+    files: dict[str, bytes]
+    at: datetime
+
+
+def _page(store: CaseStore, case_id: str, workflow: Workflow, wanted: Wanted) -> tuple[CaseData, _Page]:
+    data, at, words = (
+        case_data(store, case_id, workflow),
+        wanted.at or datetime.now(UTC),
+        Words(wanted.language),
+    )
+    exhibits = exhibits_of(wanted.files, data.given, load_limits())
+    if not wanted.draft:
+        check_complete(data.said["case"]["id"], data.said, exhibits, workflow)
+    chips = chips_of(data.outline, data.scenes)
+    sheet = sheet_of(data, chips, exhibits, words, _made(data, at, words), wanted.draft)
+    photos = {thumbnail_name(one): one.thumbnail for one in exhibits if one.thumbnail}
+    return data, _Page(sheet, _files(data, chips) | photos, at)
 
 
 def _files(data: CaseData, chips: dict[str, Chip]) -> dict[str, bytes]:

@@ -1,45 +1,64 @@
 """A case report in words: the plain data of a case turned into the strings that the page shows."""
 
-import math
 import re
 import unicodedata
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from cadastre.landcover import UNCLASSIFIED
+from cases.proof import REFERENCE
 from cases.records import Event
 from cases.show import mu
 from cases.workflow import MACHINE
+from evidence.adding import EVENT
 from reports.case_data import CaseData
 from reports.chips import GONE, NOT_RECORDED, SEEN, UNSEEN, Chip
-from reports.words import Words
+from reports.definitions import load_definitions
+from reports.exhibit_sheet import files_table, photos, spoiled, told_again
+from reports.exhibits import Exhibit
+from reports.in_hand import lacking_kinds
+from reports.map_sheet import map_of
+from reports.words import Words, moment
 
-MOST_POINTS = 24
-"""Corner points that are listed."""
 LONG_WORD = re.compile(r"[!-~]{25,}")
 """Chinese breaks anywhere, by rules of its own; a hash or an address breaks nowhere."""
 SOFT, SOFT_EVERY = "\u200b", 8
 """Where a line may break."""
 LEAST_SHOWN = 0.0005
+REFERENCE_SHOWN = len("sha256:") + 16
 ANSWERS = {True: "holds", False: "fails", None: "unknown"}
 
 
-def sheet_of(data: CaseData, chips: dict[str, Chip], words: Words, made: dict[str, str]) -> dict[str, Any]:
+def sheet_of(
+    data: CaseData,
+    chips: dict[str, Chip],
+    exhibits: Sequence[Exhibit],
+    words: Words,
+    made: dict[str, str],
+    draft: bool = False,
+) -> dict[str, Any]:
     """Everything that case.typ prints."""
     said, label = data.said, words.label
+    named = partial(_named, numbers={one.given.sha256: f"{one.number} {one.given.name}" for one in exhibits})
     whole = {
         "L": words.all("label"),
+        "draft": draft,
         "number": said["case"]["number"] or said["case"]["id"],
         "finding": words.of("finding", said["case"]["finding"]),
         "finding_note": _found_by(data, words),
-        "lacking": lacking(data, chips, words),
+        "lacking": lacking(data, chips, exhibits, words),
         "overview": _overview(data, words),
-        "map": _map(data, words),
+        "map": map_of(said["change"], exhibits, words),
         "chips": [_chip(which, data, chips[which], words) for which in ("before", "after")],
         "ledger": _ledger(data, words),
         "rule": _rule(data, words),
-        "evidence": [[words.of("evidence", kind), text] for kind, text in sorted(said["held"].items())],
-        "events": [_event(event, words) for event in data.events],
+        "evidence": [
+            [words.of("evidence", kind), named(text)] for kind, text in sorted(said["held"].items())
+        ],
+        "files": files_table(exhibits, words),
+        "photos": photos(exhibits, data.outline, words),
+        "events": [_event(event, words, exhibits, named) for event in data.events],
         "sha256": data.sha256,
         "made": [[label(key), value] for key, value in made.items()],
         "lang": words.language.value,
@@ -65,19 +84,20 @@ def _breakable(found: re.Match[str]) -> str:
     return SOFT.join(word[i : i + SOFT_EVERY] for i in range(0, len(word), SOFT_EVERY))
 
 
-def lacking(data: CaseData, chips: dict[str, Chip], words: Words) -> list[str]:
+def lacking(data: CaseData, chips: dict[str, Chip], exhibits: Sequence[Exhibit], words: Words) -> list[str]:
     """What the report cannot say yet, for its first page."""
     said, label = data.said, words.label
     found = [
-        label("lacks_evidence", what=words.of("evidence", kind))
-        for kind in said["needed"]
-        if not said["held"].get(kind)
+        label("lacks_evidence", what=words.of("evidence", kind)) for kind in lacking_kinds(said, exhibits)
     ]
+    found += spoiled(exhibits, words)
     found += [label("lacks_fact", fact=fact, why=why) for fact, why in said["judgement"]["missing"].items()]
     if data.land is None:
         found.append(label("lacks_ledger"))
     elif data.land.mu.get(UNCLASSIFIED):
         found.append(label("lacks_land", mu=f"{data.land.mu[UNCLASSIFIED]:,.2f}"))
+    if not _is_drawn(data):
+        found.append(label("lacks_outline"))
     if not said["case"]["region"]:
         found.append(label("lacks_region"))
     for which in ("before", "after"):
@@ -102,11 +122,6 @@ def chip_said(chip: Chip, words: Words) -> str:
     return words.label("partly_unseen") + reasons if reasons else ""
 
 
-def moment(value: datetime | None, words: Words) -> str:
-    """A time in UTC to the minute."""
-    return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
 def _found_by(data: CaseData, words: Words) -> str:
     """Who made the finding; where nobody did, that it is a machine's clue."""
     case = data.said["case"]
@@ -119,6 +134,11 @@ def _found_by(data: CaseData, words: Words) -> str:
     return words.label(
         "said_by", actor=last.actor, role=words.of("role", last.role), at=moment(last.at, words)
     )
+
+
+def _is_drawn(data: CaseData) -> bool:
+    """Whether its outline is one, and not a circle that stands for a place that somebody reported."""
+    return data.said["change"]["class"] not in load_definitions().without_area
 
 
 def area(m2: float) -> str:
@@ -138,7 +158,7 @@ def _overview(data: CaseData, words: Words) -> list[list[str]]:
         "class": words.of("class", change["class"]),
         "before": _seen_by(data, "before", words),
         "after": _seen_by(data, "after", words),
-        "area": area(change["area_m2"]),
+        "area": area(change["area_m2"]) if _is_drawn(data) else words.label("not_drawn"),
         "place": centre.replace("-", "−"),
         "opened": moment(case["opened"], words),
     }
@@ -149,26 +169,6 @@ def _seen_by(data: CaseData, which: str, words: Words) -> str:
     scene = data.said["scenes"][which]
     when = moment(data.said["change"][which], words)
     return f"{when} · {scene['sensor']} · {scene['gsd_m']:g} m" if scene else when
-
-
-def _map(data: CaseData, words: Words) -> dict[str, Any]:
-    """Rings as fractions of a square about the box, x east and y south, true to scale at its middle latitude."""
-    west, south, east, north = data.said["change"]["box"]
-    squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
-    side = max((east - west) * squeeze, north - south, 1e-9) * 1.25
-    left, top = (west + east) / 2 - side / squeeze / 2, (south + north) / 2 + side / 2
-    rings = data.said["change"]["rings"]
-    drawn = [[[(x - left) * squeeze / side, (top - y) / side] for x, y in ring] for ring in rings]
-    points = [point for ring in rings for point in ring[:-1]]
-    note = words.label("more_points", shown=MOST_POINTS, all=len(points)) if len(points) > MOST_POINTS else ""
-    edges = [(west - left) * squeeze / side, (top - north) / side]
-    return {
-        "rings": drawn,
-        "box": [edges[0], edges[1], 1 - 2 * edges[0], 1 - 2 * edges[1]],
-        "edges": [f"{west:.6f}°", f"{south:.6f}°", f"{east:.6f}°", f"{north:.6f}°"],
-        "points": [[str(i), f"{x:.6f}", f"{y:.6f}"] for i, (x, y) in enumerate(points[:MOST_POINTS], 1)],
-        "more": note,
-    }
 
 
 def _chip(which: str, data: CaseData, chip: Chip, words: Words) -> dict[str, Any]:
@@ -247,17 +247,30 @@ def _value(value: Any, words: Words, fact: str) -> str:
     return f"{value:,.12g}" if isinstance(value, int | float) else str(value) or words.label("none")
 
 
-def _event(event: Event, words: Words) -> list[str]:
+def _named(text: str, numbers: dict[str, str]) -> str:
+    """A reference to a file of the list by its number there and its name."""
+
+    def number(found: re.Match[str]) -> str:
+        known = numbers.get(found[1].lower())
+        return f"№ {known}" if known else f"{found[0][:REFERENCE_SHOWN]}…"
+
+    return REFERENCE.sub(number, text)
+
+
+def _event(event: Event, words: Words, exhibits: Sequence[Exhibit], named: Callable[[str], str]) -> list[str]:
     moved = event.from_status != event.to_status
     arrow = [words.of("status", one) for one in (event.from_status, event.to_status) if one]
     step = words.of("kind", event.kind) + (f"{words.label('colon')}{' → '.join(arrow)}" if moved else "")
     brought = "; ".join(
-        f"{words.of('evidence', kind)}: {text}" for kind, text in event.evidence.items() if kind != "reason"
+        f"{words.of('evidence', kind)}: {named(text)}"
+        for kind, text in event.evidence.items()
+        if kind != "reason"
     )
+    told = told_again(event, exhibits) if event.kind == EVENT else [event.reason]
     who = f"{event.actor} ({words.of('role', event.role)})"
     return [
         moment(event.at, words).removesuffix(" UTC"),
         who,
         step,
-        " · ".join(t for t in (event.reason, brought) if t),
+        " · ".join(text for text in (*told, brought) if text),
     ]

@@ -46,6 +46,7 @@ class Rectified(Strict):
 class Definitions(Strict):
     """All that statistics.toml says."""
 
+    without_area: list[str]
     found: dict[str, list[str]]
     parts: dict[str, list[str]]
     review: dict[str, list[str]]

@@ -35,6 +35,8 @@ class Share:
     why: str
     open_mu: float
     doubt_mu: float
+    reported: int
+    """Cases from reports that would count, had anybody drawn their outline."""
     source: str
 
 
@@ -91,7 +93,8 @@ def _share(
     if formula is None:
         return Share(
             region=county, year=year, figure=figure, over_mu=0, under_mu=0, share=None, least=None, most=None,
-            line=None, against=UNKNOWN, why=why, open_mu=0, doubt_mu=0, source="",
+            line=None, against=UNKNOWN, why=why, open_mu=0, doubt_mu=0, reported=0,
+            source="",
         )  # fmt: skip
     over, rest = _fraction(figure, rows, means, formula)
     share, least, most = (None, None, None) if why else _bounds(over, rest)
@@ -111,6 +114,7 @@ def _share(
         why=why,
         open_mu=round(over.open + rest.open, 2),
         doubt_mu=round(sum((row.cultivated_mu for row in rows if _kind(row, means) == DOUBT), 0.0), 2),
+        reported=sum(row.reported for row in rows if _kind(row, means) in formula.under),
         source=f"{formula.title}, from {formula.effective_from}: {formula.source}",
     )
 

@@ -5,7 +5,7 @@ that the last event gave each case. The region of a change and its outline are a
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from cases.store import CaseStore
@@ -32,6 +32,8 @@ class Figure:
     cultivated_mu: float
     unknown_number: int
     unknown_mu: float
+    reported: int
+    """Cases from reports of people besides: nobody has drawn their outline, so they have no area."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ class Unrectified:
     violating_mu: float
     unrectified_mu: float
     share: float | None
+    reported: int
+    """Violations besides whose outline nobody has drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,8 @@ def statistics(
     wanted = region or store.region
     # A township's share is its county's: the county is asked for as far as this store sees it.
     county = wanted[:COUNTY_DIGITS] if wanted[:COUNTY_DIGITS].startswith(store.region) else wanted
-    rows = tallies(store.scoped(county), as_of, (first, last), wanted)
+    counted = tallies(store.scoped(county), as_of, (first, last), wanted)
+    rows = [without_area(row) if row.change_class in means.without_area else row for row in counted]
     within = [row for row in rows if row.in_region]
     dated = [row for row in within if row.in_period]
     is_whole = len(store.region) <= COUNTY_DIGITS
@@ -102,6 +107,14 @@ def statistics(
         rectification=_rectification(dated, wanted, means),
         undated=sum(row.number for row in within if row.year is None),
     )
+
+
+def without_area(row: Tally) -> Tally:
+    """Cases from reports; a report that an outline has taken the place of has no case any more, and counts with it."""
+    return replace(
+        row, number=0, monitored_m2=0.0, monitored_mu=0.0, cultivated_mu=0.0, unknown_number=0, unknown_mu=0.0,
+        reported=row.number if row.status else 0,
+    )  # fmt: skip
 
 
 def _part(row: Tally, means: Definitions) -> str:
@@ -143,6 +156,7 @@ def _figure(region: str, part: str, rows: Sequence[Tally]) -> Figure:
         cultivated_mu=round(sum((row.cultivated_mu for row in rows), 0.0), 2),
         unknown_number=sum(row.unknown_number for row in rows),
         unknown_mu=round(sum((row.unknown_mu for row in rows), 0.0), 2),
+        reported=sum(row.reported for row in rows),
     )
 
 
@@ -159,6 +173,7 @@ def _rectification(rows: Sequence[Tally], wanted: str, means: Definitions) -> li
                 violating_mu=round(whole, 2),
                 unrectified_mu=round(rest, 2),
                 share=rest / whole if whole else None,
+                reported=sum(row.reported for row in violating),
             )
         )
     return found

@@ -8,7 +8,15 @@ from reports.shares import UNKNOWN, Share
 from reports.statistics import Figure, Statistics
 from reports.words import Words
 
-AREAS = ("number", "monitored_m2", "monitored_mu", "cultivated_mu", "unknown_number", "unknown_mu")
+AREAS = (
+    "number",
+    "monitored_m2",
+    "monitored_mu",
+    "cultivated_mu",
+    "unknown_number",
+    "unknown_mu",
+    "reported",
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ def _note(one: Share, words: Words) -> str:
     said = [words.of("why", one.why).format(mu=f"{one.open_mu:,.2f}")] if one.why else []
     if one.doubt_mu:
         said.append(words.of("why", "doubt").format(mu=f"{one.doubt_mu:,.2f}"))
+    if one.reported:
+        said.append(words.of("why", "reported").format(n=one.reported))
     return "; ".join(said)
 
 
@@ -96,11 +106,11 @@ def _percent(one: Share, words: Words) -> str:
 
 
 def _rectification(found: Statistics, words: Words) -> Table:
-    names = ("region", "number", "violating_mu", "unrectified_mu", "unrectified")
+    names = ("region", "number", "violating_mu", "unrectified_mu", "unrectified", "reported")
     rows = [
         [
             _region(one.region, words), one.number, one.violating_mu, one.unrectified_mu,
-            "–" if one.share is None else f"{one.share:.2%}",
+            "–" if one.share is None else f"{one.share:.2%}", one.reported,
         ]
         for one in found.rectification
     ]  # fmt: skip

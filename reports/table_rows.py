@@ -127,6 +127,7 @@ def _row(
 ) -> dict[str, Any]:
     table = land_table(judgement.land, change.area_m2, judgement.facts)
     kind = load_definitions().kind_of(case.status, judgement.verdict)
+    drawn = change.change_class not in load_definitions().without_area
     ledger = {f"{name}_mu": table.mu.get(name, 0.0) if table else None for name in GROUPS}
     return ledger | {
         "number": number_of(change.region, change.after, case.serial),
@@ -137,8 +138,8 @@ def _row(
         "before_sensor": before or "",
         "after": _moment(change.after),
         "after_sensor": after or "",
-        "area_m2": round(change.area_m2, 2),
-        "area_mu": round(change.area_m2 / M2_PER_MU, 2),
+        "area_m2": round(change.area_m2, 2) if drawn else None,
+        "area_mu": round(change.area_m2 / M2_PER_MU, 2) if drawn else None,
         "basic_mu": _mu(table.basic_m2 if table else None),
         "redline_mu": _mu(table.redline_m2 if table else None),
         "verdict": words.of("finding", judgement.verdict),

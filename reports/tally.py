@@ -22,16 +22,20 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cases.measuring import LAST
 from cases.show import M2_PER_MU
 from cases.store import CaseStore
 from cases.workflow import REPLACED
-from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
+from database.tables import ChangeRow, EventRow, JudgementRow
 from reports.numbering import COUNTY_DIGITS
+from reports.standing import any_joined, only_standing, stood
 
 Days = tuple[date | None, date | None]
+PLAN = ("jit = off", "max_parallel_workers_per_gather = 0", "enable_nestloop = off")
+"""To PostgreSQL: compiling this query takes longer than running it; several workers would each sort all events; and a
+county it takes for few rows, each of which it then holds against all of the others."""
 DAY_LETTERS, YEAR_LETTERS = 10, 4
 
 
@@ -52,14 +56,16 @@ class Tally:
     cultivated_mu: float
     unknown_number: int
     unknown_mu: float
+    reported: int = 0
+    """Cases whose outline nobody has drawn: no area, and not in `number`."""
 
 
 def tallies(store: CaseStore, as_of: datetime, period: Days, region: str) -> list[Tally]:
     """Every change the store sees that was judged by `as_of`, counted; `region` and `period` mark what is asked for."""
     with store.transaction() as session:
         if _is_postgres(session):
-            # Compiling this query takes longer than running it.
-            session.execute(text("SET LOCAL jit = off"))
+            for setting in PLAN:
+                session.execute(text(f"SET LOCAL {setting}"))
         rows = session.execute(_query(session, as_of, period, region, store.region)).all()
     return [
         Tally(
@@ -88,8 +94,9 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
     unclassified = func.coalesce(JudgementRow.land[("group_mu", "unclassified")].as_float(), 0.0)
     unknown = case((cultivated.is_(None), ChangeRow.area_m2 / M2_PER_MU), else_=unclassified)
     known_class = func.coalesce(JudgementRow.facts["change_class"].as_string(), ChangeRow.change_class)
-    moved = _moved_last(as_of, _is_postgres(session))
-    one = (
+    joined = any_joined(session)
+    moved = _moved_last(as_of, _is_postgres(session), joined)
+    rows = (
         select(
             func.substr(ChangeRow.region, 1, COUNTY_DIGITS).label("county"),
             _begins(region).label("in_region"),
@@ -106,10 +113,9 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
         .outerjoin(moved, moved.c.change_id == ChangeRow.id)
         # What was split or merged by then counts in what took its place; before, it counts itself.
         .where(_begins(scope), func.coalesce(moved.c.status, "").not_in(REPLACED))
-        # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice.
-        .offset(0)
-        .subquery()
     )
+    # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice.
+    one = only_standing(rows, moved.c.change_id.is_not(None), as_of, joined).offset(0).subquery()
     by: Sequence[Any] = [
         one.c[name]
         for name in ("county", "in_region", "year", "in_period", "change_class", "verdict", "status")
@@ -129,34 +135,42 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
 
 
 def _judged_last(session: Session, as_of: datetime) -> FromClause:
-    """Changes beside their latest judgement up to a moment.
+    """Changes beside their latest judgement up to a moment: the one that the change names, if that is not later.
 
-    Where nothing was judged since, that is the one which the change names: ranking all of them takes longer.
+    Where some were judged anew since, PostgreSQL looks for an older one of these alone, for it holds few rows for one
+    where all are ranked, and goes through them by loops. SQLite finds it change by change through the index.
     """
     if session.scalar(select(JudgementRow.id).where(JudgementRow.judged > as_of).limit(1)) is None:
         return join(ChangeRow, JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-    order = func.row_number().over(
-        partition_by=JudgementRow.change_id, order_by=(JudgementRow.judged.desc(), JudgementRow.id.desc())
+    one = aliased(JudgementRow)
+    newest = (one.judged.desc(), one.id.desc())
+    until = one.judged <= as_of
+    if not _is_postgres(session):
+        own = select(one.id).where(one.change_id == ChangeRow.id, until).order_by(*newest).limit(1)
+        return join(ChangeRow, JudgementRow, JudgementRow.id == own.correlate(ChangeRow).scalar_subquery())
+    anew = select(JudgementRow.change_id).where(JudgementRow.judged > as_of)
+    first = select(one.change_id, one.id).where(until, one.change_id.in_(anew)).distinct(one.change_id)
+    older = first.order_by(one.change_id, *newest).subquery()
+    named = func.coalesce(older.c.id, ChangeRow.judgement_id)
+    return join(ChangeRow, older, older.c.change_id == ChangeRow.id, isouter=True).join(
+        JudgementRow, and_(JudgementRow.id == named, JudgementRow.judged <= as_of)
     )
-    ranked = select(JudgementRow.id, order.label("place")).where(JudgementRow.judged <= as_of).subquery()
-    latest = join(ranked, JudgementRow, and_(JudgementRow.id == ranked.c.id, ranked.c.place == 1))
-    return latest.join(ChangeRow, ChangeRow.id == JudgementRow.change_id)
 
 
-def _moved_last(as_of: datetime, is_postgres: bool) -> FromClause:
+def _moved_last(as_of: datetime, is_postgres: bool, joined: bool) -> FromClause:
     """Changes' cases with the status that the last event up to a moment led to.
 
     SQLite looks it up case by case through the index, which PostgreSQL does three times slower than sorting all events.
     """
-    until = EventRow.at <= as_of
+    until, cases = EventRow.at <= as_of, stood(as_of, joined)
     if is_postgres:
         last = select(EventRow.case_id, EventRow.to_status).where(until).distinct(EventRow.case_id)
         told = last.order_by(EventRow.case_id, EventRow.serial.desc()).subquery()
-        cases = join(CaseRow, told, told.c.case_id == CaseRow.id, isouter=True)
-        return select(CaseRow.change_id, told.c.to_status.label("status")).select_from(cases).subquery()
-    own = select(EventRow.to_status).where(EventRow.case_id == CaseRow.id, until)
-    status = own.order_by(EventRow.serial.desc()).limit(1).correlate(CaseRow).scalar_subquery()
-    return select(CaseRow.change_id, status.label("status")).subquery()
+        both = join(cases, told, told.c.case_id == cases.c.id, isouter=True)
+        return select(cases.c.change_id, told.c.to_status.label("status")).select_from(both).subquery()
+    own = select(EventRow.to_status).where(EventRow.case_id == cases.c.id, until)
+    status = own.order_by(EventRow.serial.desc()).limit(1).correlate(cases).scalar_subquery()
+    return select(cases.c.change_id, status.label("status")).subquery()
 
 
 def _is_postgres(session: Session) -> bool:

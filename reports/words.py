@@ -1,9 +1,12 @@
 """Words of reports in Chinese and English, from words.toml."""
 
+import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from cases.workflow import Workflow
 from ground.tables import load_toml, parse
 
 WORDS_TOML = Path(__file__).with_name("words.toml")
@@ -33,9 +36,34 @@ class Words:
         """A label of the case report, its places filled."""
         return self.of("label", key).format(**given)
 
+    def why(self, sentence: str) -> str:
+        """What a check said, kept in English; a sentence that has no words is left as it is."""
+        if self.language is Language.EN:
+            return sentence
+        for pattern, said in _sentences():
+            found = pattern.fullmatch(sentence)
+            if found:
+                return said.format(*found.groups())
+        return sentence
+
     def all(self, table: str) -> dict[str, str]:
         """A whole table."""
         return {key: pair[self._place] for key, pair in load_words()[table].items()}
+
+
+def moment(value: datetime | None, words: Words) -> str:
+    """A time in UTC to the minute."""
+    return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@cache
+def _sentences() -> list[tuple[re.Pattern[str], str]]:
+    """What a sentence may read, and how it does in Chinese."""
+    between = "(.+?)"
+    return [
+        (re.compile(between.join(map(re.escape, english.split("{}")))), pair[0])
+        for english, pair in load_words()["check_why"].items()
+    ]
 
 
 @cache
@@ -47,3 +75,15 @@ def load_words(path: Path = WORDS_TOML) -> Table:
     """
     words: Table = parse(Table, load_toml(path), path)
     return words
+
+
+def without_words(workflow: Workflow, words: Table | None = None) -> list[str]:
+    """What a workflow knows and words.toml does not, a sentence each: statuses and kinds of evidence."""
+    known = words or load_words()
+    asked = {"status": workflow.statuses, "evidence": workflow.evidence}
+    return [
+        f"{WORDS_TOML.name}: [{table}] has no words for {name!r}; add them in Chinese and English"
+        for table, names in asked.items()
+        for name in names
+        if name not in known[table]
+    ]

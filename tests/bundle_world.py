@@ -11,8 +11,9 @@ from detection import changes as change_frame
 from evidence.bundle import Bundled, write_bundle
 from evidence.files import Files
 from evidence.rejudge import Rejudged, replay_bundle
+from evidence.sealed import Maker
 from pipeline import judge_changes
-from tests.cases_world import changes_of, rect
+from tests.cases_world import ROAD, changes_of, rect
 from tests.evidence_world import LIMITS, files_in
 from tests.registry_world import brought, day, written
 
@@ -63,6 +64,7 @@ verdict = "suspected_violation"
 basis = "law"
 when = {}
 """
+MAKER = Maker("张敏", "city")
 HERE, THERE = rect(0, 0, 100, 100), rect(3000, 3000, 3060, 3050)
 
 
@@ -101,7 +103,7 @@ def judged_world(folder: Path, url: str, by_registry: bool) -> tuple[CaseStore, 
 
 
 def bundled(store: CaseStore, files: Files, case_id: str, out: Path) -> Bundled:
-    return write_bundle(store, files, case_id, out, LIMITS)
+    return write_bundle(store, files, case_id, out, MAKER, ROAD, LIMITS)
 
 
 def again(path: Path) -> Rejudged:

@@ -15,9 +15,10 @@ from cases.workflow import load_workflow
 from database.tables import ChangeRow, SceneRow
 from ground.errors import BadInput, CannotWrite, NotFound
 from reports import fonts, pages
-from reports.case_data import case_data, needed
-from reports.case_pdf import case_pages, case_report, chips_of, write_case_report
+from reports.case_data import case_data
+from reports.case_pdf import Report, Wanted, case_pages, case_report, chips_of, write_case_report
 from reports.case_sheet import printable, sheet_of
+from reports.in_hand import needed
 from reports.land_table import land_table
 from reports.words import Language, Words, load_words
 from tests.cases_world import ROAD
@@ -32,7 +33,15 @@ def world(tmp_path: Path) -> tuple[CaseStore, str]:
 
 def sheet(store: CaseStore, case: str, language: Language = Language.ZH) -> dict[str, Any]:
     data = case_data(store, case, ROAD)
-    return sheet_of(data, chips_of(data.outline, data.scenes), Words(language), {})
+    return sheet_of(data, chips_of(data.outline, data.scenes), [], Words(language), {})
+
+
+def wanted(language: Language = Language.ZH, draft: bool = True, **more: Any) -> Wanted:
+    return Wanted(**({"language": language, "at": AT, "draft": draft} | more))
+
+
+def report(store: CaseStore, case: str, language: Language = Language.ZH, **more: Any) -> Report:
+    return case_report(store, case, ROAD, wanted(language, **more))
 
 
 def to_violation(store: CaseStore, case: str) -> None:
@@ -46,21 +55,21 @@ def to_violation(store: CaseStore, case: str) -> None:
 @pytest.mark.parametrize("language", list(Language))
 def test_a_report_is_a_pdf_the_same_of_the_same(world: tuple[CaseStore, str], language: Language) -> None:
     store, case = world
-    one, other = (case_report(store, case, ROAD, language, AT) for _ in range(2))
+    one, other = (report(store, case, language) for _ in range(2))
     assert one.pdf[:5] == b"%PDF-"
     assert one.pdf == other.pdf
-    assert len(case_pages(store, case, ROAD, language, AT)) == 3
+    assert len(case_pages(store, case, ROAD, wanted(language))) == 3
 
 
 def test_the_hash_is_of_the_data_alone(world: tuple[CaseStore, str]) -> None:
     store, case = world
-    zh, en = (case_report(store, case, ROAD, language) for language in Language)
+    zh, en = (report(store, case, language) for language in Language)
     assert zh.sha256 == en.sha256
     plain = json.loads(json.dumps(zh.said, default=lambda moment: moment.isoformat()))
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert zh.sha256 == hashlib.sha256(text.encode()).hexdigest()
     store.move(case, "field_check", ROAD, actor="王小明", role="county")
-    assert case_report(store, case, ROAD, Language.ZH).sha256 != zh.sha256
+    assert report(store, case, Language.ZH).sha256 != zh.sha256
 
 
 def test_the_sheet_says_what_is_known(world: tuple[CaseStore, str]) -> None:
@@ -109,7 +118,7 @@ def test_what_is_lacking_stands_on_the_first_page(world: tuple[CaseStore, str], 
         "scene After: The scene's file is gone or was changed: no picture.",
     ]
     assert [one["file"] for one in made["chips"]] == ["", ""]
-    assert case_report(store, case, ROAD, Language.EN, AT).pdf[:5] == b"%PDF-"
+    assert report(store, case, Language.EN).pdf[:5] == b"%PDF-"
 
 
 def test_without_ledger_pair_and_rulebook_a_report_is_still_made(tmp_path: Path) -> None:
@@ -119,7 +128,7 @@ def test_without_ledger_pair_and_rulebook_a_report_is_still_made(tmp_path: Path)
     assert made["rule"]["conditions"] is None
     assert "area ledger: no land-use layer was crossed" in made["lacking"]
     assert "scene After: No scene is recorded for this date." in made["lacking"]
-    assert case_report(store, case, ROAD, Language.ZH, AT).pdf[:5] == b"%PDF-"
+    assert report(store, case, Language.ZH).pdf[:5] == b"%PDF-"
 
 
 def test_forty_events_and_long_names_stay_on_their_pages(world: tuple[CaseStore, str]) -> None:
@@ -133,7 +142,7 @@ def test_forty_events_and_long_names_stay_on_their_pages(world: tuple[CaseStore,
         ):  # fmt: skip
             store.move(case, to, ROAD, actor="欧阳·买买提·阿不都热合曼" * 3, role=role, evidence=brought)
     assert len(sheet(store, case)["events"]) == 42
-    assert len(case_pages(store, case, ROAD, Language.ZH, AT)) >= 5
+    assert len(case_pages(store, case, ROAD, wanted(Language.ZH))) >= 5
 
 
 def test_text_is_printable() -> None:
@@ -180,18 +189,27 @@ def test_no_font_no_boxes(world: tuple[CaseStore, str], monkeypatch: pytest.Monk
     with pytest.raises(
         BadInput, match=r"no font on this machine holds .* and .* more; install a font that does"
     ):
-        case_report(store, case, ROAD, Language.ZH)
+        report(store, case, Language.ZH)
 
 
 def test_a_character_that_no_font_holds_is_named(world: tuple[CaseStore, str], tmp_path: Path) -> None:
     store, case = world
     store.move(case, "field_check", ROAD, actor="\U000f1234王", role="county")
     if store.engine.dialect.name == "sqlite":
-        words = ("cases", "report", case, "--db", tmp_path / "cases.db", "--to", tmp_path / "x.pdf")
+        words = (
+            "cases",
+            "report",
+            case,
+            "--db",
+            tmp_path / "cases.db",
+            "--draft",
+            "--to",
+            tmp_path / "x.pdf",
+        )
         assert "(U+F1234)" in refusal(*words)
         assert not (tmp_path / "x.pdf").exists()
     with pytest.raises(BadInput, match=r"\(U\+F1234\)"):
-        case_report(store, case, ROAD, Language.ZH)
+        report(store, case, Language.ZH)
 
 
 def test_the_wheel_s_font_will_do() -> None:
@@ -203,19 +221,19 @@ def test_the_wheel_s_font_will_do() -> None:
 def test_a_full_disk_leaves_nothing(world: tuple[CaseStore, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotWrite, match="could not be written"):
-        write_case_report(*world, ROAD, tmp_path / "file" / "x.pdf", Language.ZH)
+        write_case_report(*world, ROAD, tmp_path / "file" / "x.pdf", wanted())
     with pytest.raises(NotFound):
-        write_case_report(world[0], "case-none", ROAD, tmp_path / "x.pdf", Language.ZH)
+        write_case_report(world[0], "case-none", ROAD, tmp_path / "x.pdf", wanted())
     assert not (tmp_path / "x.pdf").exists()
 
 
 @pytest.mark.sqlite
 def test_the_verb(world: tuple[CaseStore, str], tmp_path: Path) -> None:
-    words = ("cases", "report", world[1], "--db", tmp_path / "cases.db", "--at", "2026-01-01")
+    words = ("cases", "report", world[1], "--db", tmp_path / "cases.db", "--draft", "--at", "2026-01-01")
     code, out, _ = tiankan(*words, "--to", tmp_path / "a.pdf", "--lang", "en", "--json")
     said = json.loads(out)
     assert code == 0
-    assert said["sha256"] == case_report(*world, ROAD, Language.EN).sha256
+    assert said["sha256"] == report(*world, Language.EN).sha256
     assert said["lacking"] == ["evidence: geotagged photo", "evidence: record of the field check"]
     assert tiankan(*words, "--to", tmp_path / "b.pdf", "--lang", "en")[0] == 0
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()

@@ -10,13 +10,12 @@ import pytest
 
 from cases.store import CaseStore
 from evidence.adding import listed
-from evidence.bundle import write_bundle
 from evidence.files import Files, open_files
 from evidence.rejudge import replay_bundle
 from evidence.verify import faults
 from ground.errors import BadInput, NotFound, Unreachable
 from ground.files import sha256
-from tests.bundle_world import judged_world
+from tests.bundle_world import bundled, judged_world
 from tests.cases_world import new_store, new_url
 from tests.evidence_world import LIMITS, case_in, give, true_photo
 from tests.s3_world import S3, serving
@@ -68,11 +67,11 @@ def test_a_bundle_is_made_from_there(s3: S3, tmp_path: Path) -> None:
     store, case_id, _ = judged_world(tmp_path, new_url(tmp_path), True)
     files = open_files(s3.url())
     give(store, files, case_id, true_photo(tmp_path / "a.jpg"))
-    assert write_bundle(store, files, case_id, tmp_path / "out.zip", LIMITS).same
+    assert bundled(store, files, case_id, tmp_path / "out.zip").same
     assert replay_bundle(tmp_path / "out.zip", LIMITS).same
     s3.objects.clear()
     with pytest.raises(BadInput, match="is missing from s3://bucket/evidence; restore it from a backup"):
-        write_bundle(store, files, case_id, tmp_path / "out.zip", LIMITS)
+        bundled(store, files, case_id, tmp_path / "out.zip")
 
 
 def test_a_large_object_goes_in_parts(s3: S3, tmp_path: Path) -> None:

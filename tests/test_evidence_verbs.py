@@ -31,6 +31,7 @@ def asked(county: tuple[Path, str], *words: object) -> tuple[int, Any]:
 
 
 OFFICER = ("--kind", "photo", "--actor", "李伟", "--role", "county")
+MAKER = ("--actor", "张敏", "--role", "city")
 
 
 def test_the_whole_way_of_a_photo(county: tuple[Path, str]) -> None:
@@ -54,7 +55,7 @@ def test_the_whole_way_of_a_photo(county: tuple[Path, str]) -> None:
     ]  # fmt: skip
     assert rows[0]["reference"] == f"sha256:{rows[0]['sha256']}"
     assert asked(county, "--check") == (0, [])
-    made = asked(county, "--bundle", folder / "out.zip")[1]
+    made = asked(county, "--bundle", folder / "out.zip", *MAKER)[1]
     assert made["same"] is True
     code, out, _ = tiankan("cases", "replay-bundle", folder / "out.zip", "--json")
     found = json.loads(out)
@@ -71,13 +72,13 @@ def test_the_whole_way_of_a_photo(county: tuple[Path, str]) -> None:
     code, faults = asked(county, "--check")
     assert (code, [fault["kind"] for fault in faults]) == (1, ["missing"])
     words = ("cases", "evidence", case_id, "--db", folder / "cases.db")
-    assert "is missing from" in refusal(*words, "--bundle", folder / "b.zip")
+    assert "is missing from" in refusal(*words, "--bundle", folder / "b.zip", *MAKER)
     assert tiankan(*words)[0] == 0
 
 
 def test_an_altered_bundle_is_named_and_exits_with_1(county: tuple[Path, str]) -> None:
     folder, _ = county
-    asked(county, "--bundle", folder / "out.zip")
+    asked(county, "--bundle", folder / "out.zip", *MAKER)
     data = (folder / "out.zip").read_bytes()
     (folder / "out.zip").write_bytes(data.replace(b'"kind": "opened"', b'"kind": "closed"'))
     code, out, _ = tiankan("cases", "replay-bundle", folder / "out.zip")
@@ -122,9 +123,34 @@ def test_a_full_disk_is_one_sentence(county: tuple[Path, str], what: str) -> Non
     words = ("cases", "evidence", case_id, "--db", folder / "cases.db")
     if what == "--bundle":
         asked(county, "--add", path, *OFFICER)
-    given = ("--add", path, *OFFICER) if what == "--add" else ("--bundle", folder / "out.zip")
+    given = ("--add", path, *OFFICER) if what == "--add" else ("--bundle", folder / "out.zip", *MAKER)
     err = refusal(*words, *given, limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)))
     assert "could not be written" in err
     assert not (folder / "out.zip").exists()
     kept = [one for one in (folder / "cases.evidence").rglob("*") if one.is_file()]
     assert len(kept) == (what == "--bundle")
+
+
+def test_a_bundle_is_known_again_as_one_that_was_made(county: tuple[Path, str]) -> None:
+    folder, case_id = county
+    asked(county, "--bundle", folder / "out.zip", *MAKER)
+    words = ("cases", "replay-bundle", folder / "out.zip", "--db", folder / "cases.db")
+    code, out, _ = tiankan(*words, "--json")
+    (made,) = json.loads(out)["made"]
+    assert (code, made["actor"], made["role"], made["same_file"]) == (0, "张敏", "city", True)
+    assert "As its case's history tells" in tiankan(*words)[1]
+    # One that nobody made here is none, though it is whole.
+    other = folder / "other"
+    other.mkdir()
+    store, same_case, _ = judged_world(other, new_url(other), True)
+    store.engine.dispose()
+    assert same_case == case_id
+    elsewhere = ("cases", "replay-bundle", folder / "out.zip", "--db", other / "cases.db")
+    code, out, _ = tiankan(*elsewhere)
+    assert (code, "tells of a bundle of this sum" in out) == (1, True)
+    assert json.loads(tiankan(*elsewhere, "--json")[1])["made"] == []
+    told = ("cases", "evidence", case_id, "--db", folder / "cases.db", "--bundle", folder / "b.zip")
+    assert "--actor: is missing; a bundle is made by a named person" in refusal(*told)
+    assert "role 'mayor' is unknown" in refusal(*told, "--actor", "a", "--role", "mayor")
+    assert "made by a named person" in refusal(*told, "--actor", "tiankan", "--role", "city")
+    assert not (folder / "b.zip").exists()

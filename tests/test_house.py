@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "clocks": {"ground"},
     "cases": {"ground", "database", "cadastre", "law", "spots", "clocks", "detection.changes"},
     "evidence": {"ground", "database", "cadastre", "law", "cases", "detection.changes"},
-    "reports": {"ground", "imagery", "database", "cadastre", "cases", "detection.changes"},
+    "reports": {"ground", "imagery", "database", "cadastre", "cases", "evidence", "detection.changes"},
     "api": {"ground", "cases", "imagery", "detection.changes"},
     "settings": {"ground"},
     "terminal": set(),
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
-    "report_verbs": {"ground", "settings", "terminal", "cases", "reports"},
+    "report_verbs": {"ground", "settings", "terminal", "cases", "evidence", "reports"},
     "split_verbs": {"ground", "settings", "terminal", "law", "cases", "detection.changes"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {

@@ -22,6 +22,7 @@ from evidence.rejudge import replay_bundle
 from ground.errors import IllegalMove, NotFound
 from reports.case_pdf import case_report
 from reports.words import Language
+from tests.bundle_world import MAKER
 from tests.cases_world import ROAD, changes_of, new_store, put, row_of_changes
 from tests.evidence_world import LIMITS, files_in
 from tests.splits_world import (
@@ -201,8 +202,9 @@ def test_a_part_has_papers_and_a_bundle_of_its_own(store: CaseStore, tmp_path: P
     ends = shapely.MultiPolygon([THIRDS[0], THIRDS[2]])
     pieces, middle = cut(store, whole.id, ends, THIRDS[1]).parts
     for case in (pieces, middle, store.case(whole.id)):
-        told = write_bundle(store, files_in(tmp_path), case.id, tmp_path / f"{case.id}.zip", LIMITS)
-        assert told.same and replay_bundle(tmp_path / f"{case.id}.zip", LIMITS).same
+        zipped = tmp_path / f"{case.id}.zip"
+        told = write_bundle(store, files_in(tmp_path), case.id, zipped, MAKER, ROAD, LIMITS)
+        assert told.same and replay_bundle(zipped, LIMITS).same
         assert case_report(store, case.id, ROAD, Language.ZH).pdf[:4] == b"%PDF"
 
 

@@ -216,11 +216,11 @@ def test_files_hold_the_figures(world: tuple[CaseStore, list[str]], tmp_path: Pa
     sheet = openpyxl.load_workbook(tmp_path / "s.xlsx")["数量与面积"]
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][:6] == ("行政区", "分项", "个数", "监测面积（m²）", "监测面积（亩）", "耕地面积（亩）")
-    assert rows[1] == ("全部", "全部", 6, 16060, 24.09, 16.5, 0, 0)
+    assert rows[1] == ("全部", "全部", 6, 16060, 24.09, 16.5, 0, 0, 0)
     write_statistics(found, tmp_path / "s.csv", Words(Language.EN))
     with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as stream:
         lines = list(csv.reader(stream))
-    assert ["figures", "everywhere", "all", "6", "16060.0", "24.09", "16.5", "0", "0.0"] in lines
+    assert ["figures", "everywhere", "all", "6", "16060.0", "24.09", "16.5", "0", "0.0", "0"] in lines
     at = datetime(2026, 1, 1, tzinfo=UTC)
     for name in ("a.pdf", "b.pdf"):
         write_statistics(found, tmp_path / name, Words(Language.ZH), at)
