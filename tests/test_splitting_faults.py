@@ -205,7 +205,7 @@ def test_a_part_has_papers_and_a_bundle_of_its_own(store: CaseStore, tmp_path: P
         zipped = tmp_path / f"{case.id}.zip"
         told = write_bundle(store, files_in(tmp_path), case.id, zipped, MAKER, ROAD, LIMITS)
         assert told.same and replay_bundle(zipped, LIMITS).same
-        asked = Wanted(Language.ZH, draft=True)
+        asked = Wanted(language=Language.ZH, draft=True)
         assert case_report(store, case.id, ROAD, asked).pdf[:4] == b"%PDF"
 
 
