@@ -11,7 +11,9 @@ from settings import load_settings
 if TYPE_CHECKING:
     from cases.store import CaseStore
 
-cases_app = typer.Typer(no_args_is_help=True, help="Cases: list, show, move, evidence, report, export.")
+cases_app = typer.Typer(
+    no_args_is_help=True, help="Cases: list, show, move, number, split, merge, evidence, report, export."
+)
 
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -24,6 +26,7 @@ def cases_list(
     verdict: Annotated[str | None, typer.Option(help="Only this verdict.")] = None,
     region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
     change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
+    number: Annotated[str | None, typer.Option(help="Only numbers that begin so.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
     json: Json = False,
@@ -32,7 +35,9 @@ def cases_list(
     from cases.show import case_row
     from cases.store import CaseFilter
 
-    wanted = CaseFilter(status=status, verdict=verdict, region=region, change_class=change_class)
+    wanted = CaseFilter(
+        status=status, verdict=verdict, region=region, change_class=change_class, number=number
+    )
     page = _store(db).cases(wanted, after=after, limit=limit)
     more = f" Next page: --after {page.next_after}" if page.next_after else ""
     terminal.show(
@@ -43,10 +48,11 @@ def cases_list(
 @cases_app.command("show")
 def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     """One case: its change, rule, facts, missing proof and history."""
+    from cases.lineage import kin_of
     from cases.show import case_sheet
 
     store = _store(db)
-    sheet, history = case_sheet(store.case(case_id)), store.events(case_id)
+    sheet, history = case_sheet(store.case(case_id)) | kin_of(store, case_id), store.events(case_id)
     rows = [
         {
             "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,

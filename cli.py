@@ -20,6 +20,7 @@ import model_verbs
 import replay_verb
 import report_verbs
 import rule_verbs
+import split_verbs
 import spot_verbs
 import terminal
 from ground.errors import TiankanError
@@ -39,6 +40,10 @@ app.add_typer(audit_verbs.audit_app, name="audit")
 app.add_typer(cadastre_verbs.cadastre_app, name="cadastre")
 case_verbs.cases_app.command()(evidence_verbs.evidence)
 case_verbs.cases_app.command("replay-bundle")(evidence_verbs.replay_bundle)
+case_verbs.cases_app.command("number")(split_verbs.number)
+case_verbs.cases_app.command("split")(split_verbs.split)
+case_verbs.cases_app.command("merge")(split_verbs.merge)
+case_verbs.cases_app.command("changes")(split_verbs.changes)
 case_verbs.cases_app.command("report")(report_verbs.cases_report)
 case_verbs.cases_app.command("export")(report_verbs.cases_export)
 app.add_typer(case_verbs.cases_app, name="cases")

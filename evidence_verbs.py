@@ -122,7 +122,7 @@ def _require(*named: tuple[str, str], why: str) -> None:
 def _check(store: "CaseStore", files: "Files", case_id: str, json: bool) -> None:
     from evidence.verify import faults
 
-    store.case(case_id)
+    case_id = store.case(case_id).id
     rows = [
         {"kind": f.kind, "evidence": f.serial, "file": f.file, "text": f.text}
         for f in faults(store, files, case_id)

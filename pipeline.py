@@ -14,7 +14,7 @@ from cadastre.facts import Facts, FactTable, measure_crs
 from cadastre.layers import load_catalogue
 from cases import judging, ledger
 from cases.known import Known, from_files, from_registry
-from cases.measuring import groups_of, land_of, measured
+from cases.measuring import REGION, groups_of, land_of, measured
 from cases.provenance import RUN_JSON, pair_rows
 from cases.rules import Judgement, load_rulebooks
 from cases.store import open_store
@@ -37,8 +37,6 @@ __all__ = [
 
 RULEBOOKS = rulebooks_of(DEFAULT)
 CHANGE_MAP = "change.tif"
-REGION = "regions_dominant"
-"""The fact that says in which administrative region a change lies."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ class CaseOut(BaseModel):
     """A case: the change, the rule, the facts it saw, what is missing and what must be brought."""
 
     id: str
+    number: str = Field(description="监测图斑编号; empty where none was given")
     serial: int
     status: str
     verdict: str

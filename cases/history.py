@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cases.workflow import MACHINE, MACHINE_ROLE
 from database import seals
-from database.tables import EventRow
+from database.tables import CaseRow, EventRow
 
 
 def event(
@@ -33,3 +34,15 @@ def event(
 def append(session: Session, events: Sequence[dict[str, Any]]) -> None:
     """Adds events in their order, each made by `event`."""
     seals.add(session, EventRow, events)
+
+
+def overtaken(session: Session, row: CaseRow, said: str) -> str:
+    """Who moved the case last, where to and when."""
+    moves = select(EventRow).where(
+        EventRow.case_id == row.id, EventRow.from_status.not_in(("", EventRow.to_status))
+    )
+    last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
+    if last is None:
+        return f"case {row.id} was moved by nobody yet ({said}); read it again"
+    when = last.at.isoformat(timespec="seconds")
+    return f"case {row.id} was moved to {last.to_status} by {last.actor} at {when} ({said}); read it again"

@@ -19,15 +19,7 @@ from cases.store import CaseStore
 from cases.workflow import Workflow
 from database import bulk, seals
 from database.engine import alone
-from database.tables import (
-    CaseRow,
-    ChangeRow,
-    JudgementRow,
-    JudgingRow,
-    PairRow,
-    RulebookRow,
-    SceneRow,
-)
+from database.tables import CaseRow, ChangeRow, JudgementRow, JudgingRow, PairRow, RulebookRow, SceneRow
 from ground.crs import LONLAT, crs_of, to_crs
 from ground.errors import BadInput
 from ground.files import short_hash
@@ -77,10 +69,7 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
     """
     if store.region:
         raise BadInput(f"a run is recorded by who sees every region, not by region {store.region!r} alone")
-    contents = {
-        change: judgement_id(change, judgement, entry.facts[change])
-        for change, judgement in entry.judgements.items()
-    }
+    contents = _contents(entry)
     with store.transaction(writes=True) as session:
         alone(session)
         # Now that nobody else is at it: judgings and judgements stand in the order in which they were recorded.
@@ -97,6 +86,21 @@ def record(store: CaseStore, entry: Entry, workflow: Workflow) -> Added:
         came = spotted.settle(session, entry, ids, workflow, now, nearby)
     reopened = came["new_look"] + came["rebound"]
     return Added(changes, judgements, came["opened"], came["joined"], came["carried"], reopened)
+
+
+def add_judged(session: Session, entry: Entry, now: datetime) -> Ids:
+    """Changes with their judging and judgements, but no cases, inside a transaction that writes."""
+    contents = _contents(entry)
+    _knows_no_more(session, entry.judging)
+    ids = _ids(session, entry, contents)
+    _rulebooks(session, entry.rulebooks)
+    _changes(session, entry, ids)
+    _judgements(session, entry, ids, contents, now, _judging(session, entry, ids, now))
+    return ids
+
+
+def _contents(entry: Entry) -> Ids:
+    return {key: judgement_id(key, said, entry.facts[key]) for key, said in entry.judgements.items()}
 
 
 def _knows_no_more(session: Session, judging: dict[str, Any] | None) -> None:

@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from cadastre.dated import days_of
 from cadastre.facts import CENTER_WIDTH, CHANGE_FACTS, WIDEST, Column, FactTable, measure
-from cadastre.land import BASIC, LAND, REDLINE, ledgers_of, load_groups
+from cadastre.land import BASIC, LAND, REDLINE, LandLedger, ledgers_of, load_groups
 from cases.known import Known
 from cases.rules import Rulebook, load_rulebooks
 from ground.crs import crs_of, to_crs
@@ -19,6 +19,8 @@ from law import pack_of, packs, rulebooks_of
 
 FIRST, LAST = "change_before", "change_after"
 """Facts of every judgement: the moments of the scenes as they were known to it."""
+REGION = "regions_dominant"
+"""The fact that says in which administrative region a change lies."""
 WIDTHS = (CENTER_WIDTH, WIDEST)
 LAND_CLASSES = "land_classes.toml"
 NO_GROUPS = f"no {LAND_CLASSES} lies beside the rulebooks, and no pack of their jurisdiction has one"
@@ -80,6 +82,11 @@ def groups_of(rules: Path, books: Sequence[Rulebook]) -> dict[str, list[str]]:
     beside = [folder.parent / LAND_CLASSES, folder / LAND_CLASSES]
     for path in (path for path in beside if path.is_file()):
         return load_groups(path)
+    return groups_of_pack(books)
+
+
+def groups_of_pack(books: Sequence[Rulebook]) -> dict[str, list[str]]:
+    """The groups of land classes of the pack that is of these books' jurisdiction; none where none is."""
     jurisdictions = {book.jurisdiction for book in books}
     for name in packs():
         path = pack_of(name) / LAND_CLASSES
@@ -100,12 +107,15 @@ def land_of(
     shapes = to_crs(frame.geometry.to_numpy(), crs_of(frame.crs, "changes"), crs, "changes")
     basic, redline = (known.layers.get(name) for name in (BASIC, REDLINE))
     ledgers = ledgers_of(shapes, days_of(frame).first, known.layers[LAND], groups, basic, redline)
-    unsaid = {} if groups else {"groups": NO_GROUPS}
+    rows = (land_row(ledger, bool(groups)) for ledger in ledgers)
+    return dict(zip(frame["change_id"], rows, strict=True))
+
+
+def land_row(ledger: LandLedger, is_grouped: bool) -> dict[str, Any]:
+    """A ledger as a judgement keeps it."""
+    unsaid = {} if is_grouped else {"groups": NO_GROUPS}
     return {
-        change: {
-            "area_m2": ledger.area_m2, "class_m2": ledger.class_m2,
-            "group_m2": ledger.group_m2 if groups else None, "group_mu": ledger.group_mu if groups else None,
-            "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2, "unknown": ledger.why | unsaid,
-        }
-        for change, ledger in zip(frame["change_id"], ledgers, strict=True)
+        "area_m2": ledger.area_m2, "class_m2": ledger.class_m2,
+        "group_m2": ledger.group_m2 if is_grouped else None, "group_mu": ledger.group_mu if is_grouped else None,
+        "basic_m2": ledger.basic_m2, "redline_m2": ledger.redline_m2, "unknown": ledger.why | unsaid,
     }  # fmt: skip

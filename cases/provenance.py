@@ -1,9 +1,13 @@
 """Where changes come from: the scenes and the pair that run.json beside them tells of, and the layers' hashes."""
 
 import json
+import platform
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import shapely
 
 from cadastre.layers import Catalogue
 from cadastre.whole import files_of
@@ -48,6 +52,12 @@ def _scene_row(entry: dict[str, Any]) -> dict[str, Any]:
         "gsd_m": float(entry["gsd_m"]), "href": entry["source"],
         "west": west, "south": south, "east": east, "north": north,
     }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What measures and judges, where no imagery is read."""
+    found = {name: version(name) for name in ("tiankan", "numpy", "shapely", "geopandas", "pyproj")}
+    return found | {"python": platform.python_version(), "geos": shapely.geos_version_string}
 
 
 def layer_hashes(layers: Path, catalogue: Catalogue) -> dict[str, str]:

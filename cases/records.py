@@ -35,6 +35,8 @@ class Case:
     facts: dict[str, Any]
     held: dict[str, str]
     version: int
+    number: str = ""
+    """监测图斑编号; "" where none was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class SceneRecord:
     bbox: tuple[float, float, float, float]
 
 
-def case_of(row: CaseRow) -> Case:
+def case_of(row: CaseRow, number: str = "") -> Case:
     """The record of a row."""
     change, judgement = row.change, row.judgement
     return Case(
@@ -115,6 +117,7 @@ def case_of(row: CaseRow) -> Case:
         facts=judgement.facts,
         held=row.held,
         version=row.version,
+        number=number,
     )
 
 

@@ -18,6 +18,7 @@ def case_row(case: Case) -> dict[str, Any]:
     return {
         "serial": case.serial,
         "id": case.id,
+        "number": case.number,
         "status": case.status,
         "verdict": case.verdict,
         "rule": case.rule_id,

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, text, update
 from sqlalchemy.orm import Session, lazyload
 
-from cases import history
+from cases import history, numbering
 from cases.proof import usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
@@ -35,6 +35,8 @@ class CaseFilter:
     verdict: str | None = None
     seen_from: datetime | None = None
     seen_until: datetime | None = None
+    number: str | None = None
+    """What the official number begins with."""
     bbox: Box | None = None
 
 
@@ -97,7 +99,9 @@ class CaseStore:
         with self.transaction() as session:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             ordered = query.where(CaseRow.serial > after).order_by(CaseRow.serial).limit(limit + 1)
-            rows = [case_of(row) for row in session.scalars(ordered)]
+            found = session.scalars(ordered).all()
+            numbers = numbering.numbers_of(session, [row.id for row in found])
+            rows = [case_of(row, numbers.get(row.id, "")) for row in found]
         return _page(rows, total, limit)
 
     def case(self, case_id: str) -> Case:
@@ -107,15 +111,13 @@ class CaseStore:
             NotFound: there is none of this id.
         """
         with self.transaction() as session:
-            return case_of(self._row(session, case_id))
+            return self.record(session, self.row(session, case_id))
 
     def events(self, case_id: str) -> list[Event]:
         """The history of a case, oldest first."""
         with self.transaction() as session:
-            self._row(session, case_id)
-            rows = session.scalars(
-                select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.serial)
-            )
+            key = self.row(session, case_id).id
+            rows = session.scalars(select(EventRow).where(EventRow.case_id == key).order_by(EventRow.serial))
             return [event_of(row) for row in rows]
 
     def move(
@@ -140,10 +142,11 @@ class CaseStore:
         given = evidence or {}
         check_evidence(workflow, given, role)
         with self.transaction(writes=True) as session:
-            row = self._row(session, case_id)
+            row = self.row(session, case_id)
+            case_id = row.id
             if version is not None and version != row.version:
                 raise IllegalMove(
-                    _overtaken(session, row, f"you read version {version}, it is at {row.version}")
+                    history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
                 )
             _usable(session, case_id, given)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
@@ -157,7 +160,7 @@ class CaseStore:
                     .values(status=to, held=held, version=version + 1)
                 )
                 if moved.rowcount != 1:  # type: ignore[attr-defined]
-                    raise IllegalMove(_overtaken(session, row, "just now"))
+                    raise IllegalMove(history.overtaken(session, row, "just now"))
             told = history.event(
                 case_id, at or datetime.now(UTC), "moved", given.get("reason", ""), actor=actor.strip(), role=role,
                 origin=origin, to=to, evidence=given,
@@ -165,15 +168,24 @@ class CaseStore:
             history.append(session, [told])
             session.flush()
             session.refresh(row)
-            return case_of(row)
+            return self.record(session, row)
 
-    def _row(self, session: Session, case_id: str) -> CaseRow:
+    def record(self, session: Session, row: CaseRow) -> Case:
+        """A case with its number."""
+        return case_of(row, numbering.numbers_of(session, [row.id]).get(row.id, ""))
+
+    def row(self, session: Session, case_id: str) -> CaseRow:
+        """The row of a case in this store's region, by its id or its official number.
+
+        Raises:
+            NotFound: there is none.
+        """
         row = None
         if "\0" not in case_id:  # no text to PostgreSQL
             named = (
                 select(CaseRow)
                 .join(ChangeRow, CaseRow.change_id == ChangeRow.id)
-                .where(CaseRow.id == case_id)
+                .where(numbering.named(CaseRow.id, case_id))
             )
             row = session.scalar(named.where(*begins(self.region)))
         if row is None:
@@ -247,18 +259,6 @@ def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
             raise IllegalMove(f"case {case_id}: {kind}: {why}")
 
 
-def _overtaken(session: Session, row: CaseRow, said: str) -> str:
-    """Who moved the case last, where to and when."""
-    moves = select(EventRow).where(
-        EventRow.case_id == row.id, EventRow.from_status.not_in(("", EventRow.to_status))
-    )
-    last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
-    if last is None:
-        return f"case {row.id} was moved by nobody yet ({said}); read it again"
-    when = last.at.isoformat(timespec="seconds")
-    return f"case {row.id} was moved to {last.to_status} by {last.actor} at {when} ({said}); read it again"
-
-
 def _scene_of(row: SceneRow) -> SceneRecord:
     box = (row.west, row.south, row.east, row.north)
     return SceneRecord(
@@ -277,6 +277,8 @@ def _filtered(query: Select[Any], wanted: CaseFilter, dialect: str) -> Select[An
         query = query.where(ChangeRow.change_class == wanted.change_class)
     if wanted.verdict is not None:
         query = query.where(JudgementRow.verdict == wanted.verdict)
+    if wanted.number is not None:
+        query = query.where(numbering.numbered(CaseRow.id, wanted.number))
     if wanted.seen_from is not None:
         query = query.where(ChangeRow.after >= wanted.seen_from)
     if wanted.seen_until is not None:

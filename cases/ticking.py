@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from cases import history, pausing
+from cases import history, inherited, pausing
 from cases.store import CaseStore, begins
 from cases.workflow import Workflow, load_workflow
 from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
@@ -128,7 +128,7 @@ def lights(
     moment = now or datetime.now(UTC)
     clocks = clocks_of(load_workflow(), path)
     if case_id is not None:
-        store.case(case_id)
+        case_id = store.case(case_id).id
     met = [*begins(store.region), *(begins(region) if region else [])]
     with store.transaction() as session:
         cases = _cases(session, moment, [*met, *([CaseRow.id == case_id] if case_id is not None else [])])
@@ -193,17 +193,18 @@ def _cases(session: Session, now: datetime, where: Sequence[Any]) -> list[_Case]
             EventRow.to_status,
             EventRow.at,
             EventRow.evidence,
+            EventRow.kind,
         )
         .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .join(EventRow, EventRow.case_id == CaseRow.id)
         .where(EventRow.at <= now, EventRow.kind.not_in(SAID), *where)
         .order_by(CaseRow.serial, EventRow.serial)
     )
-    moves: dict[str, list[Moved]] = {}
+    moves, before = dict[str, list[Moved]](), inherited.moves_before(session, now, SAID)
     last: dict[str, tuple[str, str]] = {}
-    for case, region, origin, to, at, evidence in session.execute(query):
-        told = moves.setdefault(case, [])
-        if origin != to or evidence:
+    for case, region, origin, to, at, evidence, kind in session.execute(query):
+        told = moves.setdefault(case, [*before.get(case, [])])
+        if (origin != to or evidence) and not (case in before and inherited.is_birth(kind, to)):
             told.append(Moved(to=to, at=at, evidence=evidence, stayed=origin == to))
         last[case] = (region, to)
     return [

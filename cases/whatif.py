@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
@@ -15,7 +15,8 @@ from cases.reasons import facts_of
 from cases.rules import NEED_A_PERSON, Rulebook, judge_between
 from cases.show import mu
 from cases.store import CaseStore, begins
-from database.tables import ChangeRow, JudgementRow
+from cases.workflow import REPLACED
+from database.tables import CaseRow, ChangeRow, JudgementRow
 from ground.errors import BadInput
 
 BLOCK = 5000
@@ -116,7 +117,9 @@ def _judged(
             JudgementRow.missing,
         )
         .join(JudgementRow, ChangeRow.judgement_id == JudgementRow.id)
-        .where(*begins(region))
+        .outerjoin(CaseRow, CaseRow.change_id == ChangeRow.id)
+        # Others stand for the land of what was split or merged.
+        .where(*begins(region), func.coalesce(CaseRow.status, "").not_in(REPLACED))
         .order_by(ChangeRow.serial)
     )  # fmt: skip
     rows = session.execute(query.execution_options(yield_per=BLOCK))

@@ -23,6 +23,9 @@ BEFORE = {
     "court": {"served"}, "executed": {"served", "court"},
 }  # fmt: skip
 """What a case must have been right before; the database holds to it too (see the migrations)."""
+SPLIT, MERGED = "split", "merged"
+REPLACED = (SPLIT, MERGED)
+"""Where a case ends whose place others took. No move reaches them or leaves them; the database holds to it too."""
 LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
 
@@ -38,6 +41,19 @@ class Move(Strict):
     """Evidence that is no longer in hand after this move: what was found wanting must be brought anew."""
 
 
+class Replacing(Strict):
+    """Who may let other cases take a case's place, and at which statuses of it."""
+
+    origins: list[str] = Field(alias="from", min_length=1)
+    roles: list[str] = Field(alias="role", min_length=1)
+
+
+class Joining(Replacing):
+    """The same for a merge: `origins` from the least to the most advanced; parts lie at most `within_m` apart."""
+
+    within_m: float = Field(ge=0)
+
+
 class Workflow(Strict):
     """All moves, and where a case of each verdict begins."""
 
@@ -51,6 +67,8 @@ class Workflow(Strict):
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
     moves: list[Move] = Field(alias="move", min_length=1)
+    split: Replacing
+    merge: Joining
 
     @model_validator(mode="after")
     def _is_sound(self) -> "Workflow":
@@ -76,8 +94,27 @@ class Workflow(Strict):
                     )
             if MACHINE_ROLE in move.roles:
                 raise ValueError(f"the move to {move.to!r} may not be made by role {MACHINE_ROLE!r}")
+            if move.to in REPLACED:
+                raise ValueError(
+                    f"no move leads to {move.to!r}; a case ends there when others take its place"
+                )
             self._check_lock(move)
+        self._check_replacing()
         return self
+
+    def _check_replacing(self) -> None:
+        """Parts begin where the whole stood: never where only a named person brings a case."""
+        free = set(self.start.values())
+        while more := {m.to for m in self.moves if free & set(m.origins)} - free - SAID_BY_A_PERSON:
+            free |= more
+        for name, said in (("split", self.split), ("merge", self.merge)):
+            beyond = [origin for origin in said.origins if origin not in free]
+            if beyond:
+                raise ValueError(
+                    f"{name}.from holds {beyond[0]!r}, which is reached through a violation only"
+                )
+            if MACHINE_ROLE in said.roles:
+                raise ValueError(f"{name}.role holds {MACHINE_ROLE!r}: a named person does that")
 
     def _check_lock(self, move: Move) -> None:
         if move.to == "violation" and "field_evidence" not in move.needs:
@@ -100,7 +137,7 @@ class Workflow(Strict):
     @property
     def statuses(self) -> list[str]:
         """Every status a case can have, in the order of the file."""
-        return list(dict.fromkeys([*self.start.values(), *(move.to for move in self.moves)]))
+        return list(dict.fromkeys([*self.start.values(), *(move.to for move in self.moves), *REPLACED]))
 
     def from_status(self, status: str) -> list[Move]:
         """The moves that leave a status."""
@@ -125,8 +162,7 @@ def check_move(
     Raises:
         IllegalMove: and what is possible instead, or what is lacking.
     """
-    if as_read(actor) in {"", MACHINE}:
-        raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
+    check_person(case_id, actor)
     onward = workflow.from_status(status)
     to_there = [move for move in onward if move.to == to]
     if not to_there:
@@ -148,6 +184,31 @@ def check_move(
                 "people; write both names separated by a semicolon"
             )
     return step
+
+
+def check_replacing(said: Replacing, what: str, case_id: str, status: str, actor: str, role: str) -> None:
+    """Nothing, if this person may let others take the case's place; `what` is split or merged.
+
+    Raises:
+        IllegalMove: and who may, or when it could have been.
+    """
+    check_person(case_id, actor)
+    if role not in said.roles:
+        raise IllegalMove(f"case {case_id} may not be {what} by role {role!r}; {', '.join(said.roles)} may")
+    if status not in said.origins:
+        raise IllegalMove(
+            f"case {case_id} is at {status} and can no longer be {what}; that is done at {', '.join(said.origins)}"
+        )
+
+
+def check_person(case_id: str, actor: str) -> None:
+    """Nothing, if this is a name, and not the machine's.
+
+    Raises:
+        IllegalMove: it is not.
+    """
+    if as_read(actor) in {"", MACHINE}:
+        raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
 
 
 def as_read(text: str) -> str:

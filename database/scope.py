@@ -3,19 +3,28 @@
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from database import cadastre_tables, clock_tables, evidence_tables, seal_tables, spot_tables  # noqa: F401  (their tables, too)
+from database import (  # noqa: F401  (their tables, too)
+    cadastre_tables,
+    clock_tables,
+    evidence_tables,
+    numbering_tables,
+    seal_tables,
+    spot_tables,
+)
 from database.tables import Base
 from ground.errors import BadInput
 
 ROLE = "tiankan_scoped"
-"""Without login; sees the region of `tiankan.region` only; may move cases, give evidence, report spots; no more."""
+"""Without login; sees the region of `tiankan.region` only; works on its cases, and may do nothing else."""
 GRANTS = (
     "SELECT ON {tables}",
     "UPDATE ON enforcement_case",
     "INSERT ON event, evidence, seal",
     "INSERT ON change, judgement, enforcement_case, sighting",
     "USAGE ON SEQUENCE event_serial_seq, evidence_serial_seq",
+    "INSERT ON judging, case_number, lineage",
     "USAGE ON SEQUENCE change_serial_seq, enforcement_case_serial_seq, sighting_serial_seq",
+    "USAGE ON SEQUENCE case_number_serial_seq, lineage_serial_seq",
     "USAGE ON SCHEMA {schema}",
 )
 

@@ -22,6 +22,7 @@ from database.clock_tables import NoticeRow, TickRow
 from database.digests import ENCODER, digests_of, plain
 from database.engine import alone
 from database.evidence_tables import EvidenceRow
+from database.numbering_tables import LineageRow, NumberRow
 from database.seal_tables import SealRow
 from database.spot_tables import LookRow, SightingRow
 from database.tables import (
@@ -73,6 +74,8 @@ SEALED = {
         Sealed(LookRow, since="0007"),
         Sealed(TickRow, since="0008"),
         Sealed(NoticeRow, since="0008"),
+        Sealed(NumberRow, since="0009"),
+        Sealed(LineageRow, since="0009"),
     )
 }
 """Every table that the chain watches."""

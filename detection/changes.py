@@ -10,7 +10,7 @@
 | ndvi_change | | mean change of NDVI inside, less that of unchanged ground; empty without red and NIR |
 | area_m2 | m² | on the ellipsoid |
 | width_m | m | width of the rectangle of the same area and perimeter |
-| geometry | | Polygon, in the frame's CRS |
+| geometry | | Polygon, in the frame's CRS; MultiPolygon where people joined or cut changes |
 """
 
 from collections.abc import Iterator
@@ -138,7 +138,9 @@ def check(frame: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
         )
     shapes = frame.geometry.to_numpy()
     bad = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~shapely.is_valid(shapes)
-    bad |= shapely.get_type_id(shapes) != shapely.GeometryType.POLYGON
+    bad |= ~np.isin(
+        shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+    )
     if bad.any():
         row = frame.iloc[int(np.argmax(bad))]
         why = shapely.is_valid_reason(row.geometry) if row.geometry is not None else "there is none"
@@ -182,7 +184,7 @@ def write(frame: gpd.GeoDataFrame, path: Path, made_by: dict[str, str]) -> None:
     try:
         with _same_every_time(frame):
             pyogrio.write_dataframe(
-                check(frame, str(path)), path, layer=LAYER, geometry_type="Polygon", layer_metadata=made_by
+                check(frame, str(path)), path, layer=LAYER, geometry_type=_kind(frame), layer_metadata=made_by
             )
         # GDAL builds the spatial index on closing, and says nothing when the disk is full by then.
         written = pyogrio.read_info(path, layer=LAYER)
@@ -190,6 +192,10 @@ def write(frame: gpd.GeoDataFrame, path: Path, made_by: dict[str, str]) -> None:
             raise pyogrio.errors.DataSourceError("its spatial index was not written")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pyogrio.errors.FieldError) as error:
         raise cannot_write(path, error) from error
+
+
+def _kind(frame: gpd.GeoDataFrame) -> str:
+    return "Polygon" if (shapely.get_num_geometries(frame.geometry.to_numpy()) == 1).all() else "Unknown"
 
 
 @contextmanager

@@ -103,6 +103,7 @@ def add(
     now = datetime.now(UTC)
     _may(given, workflow)
     case = store.case(case_id)
+    case_id = case.id
     size = _size(given.path, limits)
     digest = sha256(given.path)
     file = File(name=_name(given), media_type=media_type(given.path), size=size)
@@ -133,9 +134,9 @@ def listed(store: CaseStore, case_id: str) -> list[Evidence]:
     Raises:
         NotFound: there is no such case.
     """
-    store.case(case_id)
+    key = store.case(case_id).id
     with store.transaction() as session:
-        return rows_of(session, case_id)
+        return rows_of(session, key)
 
 
 def rows_of(session: Session, case_id: str) -> list[Evidence]:

@@ -55,7 +55,8 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
     Raises:
         NotFound: there is none of this id.
     """
-    case_id = store.case(case_id).id
+    case = store.case(case_id)
+    case_id = case.id
     with store.transaction() as session:
         row = session.scalars(select(CaseRow).where(CaseRow.id == case_id)).one()
         events = [
@@ -68,7 +69,7 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
         given = rows_of(session, case_id)
         land = land_table(row.judgement.land, row.change.area_m2, row.judgement.facts)
         said = {
-            "case": _case(row),
+            "case": _case(row, case.number),
             "change": _change(row),
             "judgement": _judgement(session, row.judgement),
             "land": row.judgement.land,
@@ -77,18 +78,19 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
             "held": row.held,
             "needed": needed(workflow, row.status),
             "files": [_file(one) for one in given],
-            "standing": standing(workflow, events),
+            "standing": standing(workflow, events, given),
         }
         return CaseData(
             said=said, outline=row.change.geometry, scenes=scenes, land=land, events=events, given=given
         )
 
 
-def _case(row: CaseRow) -> dict[str, Any]:
+def _case(row: CaseRow, number: str) -> dict[str, Any]:
     kind = load_definitions().kind_of(row.status, row.judgement.verdict)
     return {
-        "id": row.id, "number": number_of(row.change.region, row.change.after, row.serial), "status": row.status,
-        "version": row.version, "opened": row.opened, "region": row.change.region, "finding": kind,
+        "id": row.id, "number": number or number_of(row.change.region, row.change.after, row.serial),
+        "status": row.status, "version": row.version, "opened": row.opened, "region": row.change.region,
+        "finding": kind,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from cases.workflow import REPLACED
 from ground.errors import BadInput
 from ground.tables import Strict, load_toml, parse
 
@@ -72,8 +73,9 @@ class Definitions(Strict):
             BadInput: statistics.toml does not know the status.
         """
         kind = next((kind for kind, several in self.found.items() if status in several), None)
-        if kind is None and status is not None and self._in_review(status) is None:
-            raise _unknown("status", status)
+        says = status if status not in REPLACED else None
+        if kind is None and says is not None and self._in_review(says) is None:
+            raise _unknown("status", says)
         return kind or verdict
 
     def part_of(self, kind: str) -> str:

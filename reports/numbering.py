@@ -1,4 +1,4 @@
-"""监测图斑编号: the number by which offices speak of a spot."""
+"""What stands where a spot has no official number (`cases.numbering`) yet: what can be said of it without a batch."""
 
 from datetime import datetime
 

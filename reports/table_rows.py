@@ -16,6 +16,8 @@ from sqlalchemy.orm import aliased, lazyload
 
 from cases.show import M2_PER_MU
 from cases.store import CaseStore
+from cases.workflow import REPLACED
+from database.numbering_tables import NumberRow
 from database.tables import CaseRow, ChangeRow, JudgementRow, PairRow, SceneRow
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput
@@ -42,7 +44,7 @@ class ColumnOut(Strict):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which cases: regions whose code begins so, and one status."""
+    """Which cases: regions whose code begins so, and one status; any but split and merged where none is told."""
 
     region: str = ""
     status: str | None = None
@@ -88,23 +90,29 @@ def _read(store: CaseStore, wanted: Wanted, words: Words) -> tuple[list[dict[str
     before, after = aliased(SceneRow), aliased(SceneRow)
     region = store.scoped(wanted.region or store.region).region
     query = (
-        select(CaseRow, ChangeRow, JudgementRow, before.sensor, after.sensor)
+        select(CaseRow, ChangeRow, JudgementRow, before.sensor, after.sensor, NumberRow.number)
         .options(lazyload("*"))
         .join(ChangeRow, CaseRow.change_id == ChangeRow.id)
         .join(JudgementRow, CaseRow.judgement_id == JudgementRow.id)
         .outerjoin(PairRow, PairRow.id == ChangeRow.pair_id)
         .outerjoin(before, before.id == PairRow.before_scene)
         .outerjoin(after, after.id == PairRow.after_scene)
+        .outerjoin(NumberRow, NumberRow.case_id == CaseRow.id)
         .order_by(CaseRow.serial)
     )
     if region:
         query = query.where(func.substr(ChangeRow.region, 1, len(region)) == region)
-    if wanted.status is not None:
+    if wanted.status is None:  # Others stand for the same land.
+        query = query.where(CaseRow.status.not_in(REPLACED))
+    else:
         query = query.where(CaseRow.status == wanted.status)
     rows, shapes = [], []
     with store.transaction() as session:
-        for case, change, judgement, one, other in session.execute(query.execution_options(yield_per=1000)):
-            rows.append(_row(case, change, judgement, one, other, words))
+        for case, change, judgement, one, other, number in session.execute(
+            query.execution_options(yield_per=1000)
+        ):
+            row = _row(case, change, judgement, one, other, words)
+            rows.append(row | ({"number": number} if number else {}))
             shapes.append(change.geometry)
     return rows, shapes
 

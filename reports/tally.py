@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, aliased
 from cases.measuring import LAST
 from cases.show import M2_PER_MU
 from cases.store import CaseStore
+from cases.workflow import REPLACED
 from database.tables import ChangeRow, EventRow, JudgementRow
 from reports.numbering import COUNTY_DIGITS
 from reports.standing import any_joined, only_standing, stood
@@ -110,7 +111,8 @@ def _query(session: Session, as_of: datetime, period: Days, region: str, scope: 
         )
         .select_from(_judged_last(session, as_of))
         .outerjoin(moved, moved.c.change_id == ChangeRow.id)
-        .where(_begins(scope))
+        # What was split or merged by then counts in what took its place; before, it counts itself.
+        .where(_begins(scope), func.coalesce(moved.c.status, "").not_in(REPLACED))
     )
     # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice.
     one = only_standing(rows, moved.c.change_id.is_not(None), as_of, joined).offset(0).subquery()

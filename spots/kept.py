@@ -25,19 +25,26 @@ FIRST = 1
 NUMBERS, SHARE = "_numbers", "_share"
 COVERS = 0.5
 """Of a change: a layer that covers less of it explains nothing."""
+REPLACED = ("split", "merged")
+"""Where a case stands whose place others took: what is seen there later is theirs."""
+ALIVE = (
+    f"LEFT JOIN enforcement_case AS k ON k.id = 'case-' || c.id AND k.status NOT IN {REPLACED} "
+    f"LEFT JOIN enforcement_case AS j ON j.id = s.case_id AND j.status NOT IN {REPLACED}"
+)
+"""The case that a change founded, and the one that it joined."""
 NEAR_SQLITE = (
-    "SELECT DISTINCT k.id, s.case_id FROM json_each(:boxes) AS b CROSS JOIN change_rtree AS r "
+    "SELECT DISTINCT k.id, j.id FROM json_each(:boxes) AS b CROSS JOIN change_rtree AS r "
     "CROSS JOIN change AS c ON c.serial = r.serial LEFT JOIN sighting AS s ON s.change_id = c.id "
-    "LEFT JOIN enforcement_case AS k ON k.id = 'case-' || c.id "
+    f"{ALIVE} "
     "WHERE r.west <= json_extract(b.value, '$[2]') AND r.east >= json_extract(b.value, '$[0]') "
     "AND r.south <= json_extract(b.value, '$[3]') AND r.north >= json_extract(b.value, '$[1]')"
 )
 """CROSS JOIN: SQLite goes through the boxes, not through the tree."""
 NEAR_POSTGRES = (
-    "SELECT DISTINCT k.id, s.case_id FROM unnest(CAST(:w AS float8[]), CAST(:s AS float8[]), CAST(:e AS float8[]), "
+    "SELECT DISTINCT k.id, j.id FROM unnest(CAST(:w AS float8[]), CAST(:s AS float8[]), CAST(:e AS float8[]), "
     "CAST(:n AS float8[])) AS b(w, s, e, n) "
     f"JOIN change AS c ON c.geometry && ST_MakeEnvelope(b.w, b.s, b.e, b.n, {SRID}) "
-    "LEFT JOIN sighting AS s ON s.change_id = c.id LEFT JOIN enforcement_case AS k ON k.id = 'case-' || c.id"
+    f"LEFT JOIN sighting AS s ON s.change_id = c.id {ALIVE}"
 )
 
 

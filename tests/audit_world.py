@@ -11,6 +11,8 @@ import shapely
 from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from cases.issuing import issue
+from cases.splitting import split
 from cases.store import CaseFilter, CaseStore
 from cases.ticking import tick
 from database.seals import SEALED
@@ -28,7 +30,7 @@ WATCHED = [*SEALED, "seal", "head"]
 
 
 def county(folder: Path) -> CaseStore:
-    """Two runs, one judged anew, a layer, cases moved by people, a later map over one that was judged, a tick."""
+    """Two runs, one judged anew, a layer, cases moved, numbered and cut by people, a later map, a tick."""
     store = new_store(folder)
     written(folder, "a.gpkg", [half(True), half(False)], no=["A", "B"])
     brought(store, folder, layer("a.gpkg"), "2021-09-10")
@@ -42,6 +44,12 @@ def county(folder: Path) -> CaseStore:
     bring(store, store.cases(CaseFilter()).items[-1].id, "lawful")
     put(store, row_of_changes(4, first=10, pair_id="later"))
     bring(store, store.cases(CaseFilter()).items[3].id, "returned")
+    issue(store, "Q3")
+    cut = store.cases(CaseFilter()).items[4]
+    west, south, east, north = cut.bbox
+    middle = (west + east) / 2
+    parts = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    split(store, cut.id, parts, ROAD, actor="李伟", role="county", reason="two owners")
     tick(store)
     for case in store.cases(CaseFilter()).items[:3]:
         store.move(case.id, "field_check", ROAD, actor="李伟", role="county")

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
     "report_verbs": {"ground", "settings", "terminal", "cases", "evidence", "reports"},
+    "split_verbs": {"ground", "settings", "terminal", "law", "cases", "detection.changes"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
@@ -46,6 +47,7 @@ MAY_IMPORT = {
         "terminal",
         "model_verbs",
         "rule_verbs",
+        "split_verbs",
         "case_verbs",
         "clock_verbs",
         "spot_verbs",
