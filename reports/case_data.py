@@ -78,7 +78,7 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
             "held": row.held,
             "needed": needed(workflow, row.status),
             "files": [_file(one) for one in given],
-            "standing": standing(workflow, events),
+            "standing": standing(workflow, events, given),
         }
         return CaseData(
             said=said, outline=row.change.geometry, scenes=scenes, land=land, events=events, given=given

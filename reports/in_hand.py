@@ -6,7 +6,7 @@ from typing import Any
 from cases.proof import REFERENCE
 from cases.records import Event
 from cases.workflow import LOCK, PENALTY, Workflow
-from evidence.adding import EVENT
+from evidence.adding import EVENT, Evidence
 from ground.errors import IllegalMove
 from reports.exhibits import READABLE, Exhibit
 
@@ -24,9 +24,9 @@ def needed(workflow: Workflow, status: str) -> list[str]:
     return [kind for kind in workflow.evidence if kind in wanted]
 
 
-def standing(workflow: Workflow, events: Sequence[Event]) -> dict[str, list[str]]:
+def standing(workflow: Workflow, events: Sequence[Event], files: Sequence[Evidence]) -> dict[str, list[str]]:
     """References of the files given that still count, by kind: what was found wanting is brought anew."""
-    given: dict[str, list[str]] = {}
+    given = _inherited(workflow, events, files)
     cleared = {(origin, move.to): move.clears for move in workflow.moves for origin in move.origins}
     starts = set(workflow.start.values())
     for event in events:
@@ -43,6 +43,20 @@ def standing(workflow: Workflow, events: Sequence[Event]) -> dict[str, list[str]
             for kind in gone:
                 given.pop(kind, None)
     return given
+
+
+def _inherited(
+    workflow: Workflow, events: Sequence[Event], files: Sequence[Evidence]
+) -> dict[str, list[str]]:
+    """Files of which the case's own history does not tell: it has them of the case that was split or merged."""
+    told = {pair for event in events if event.kind == EVENT for pair in event.evidence.items()}
+    begins_at = events[0].to_status if events else ""
+    wanting = {kind for move in workflow.moves if move.to == begins_at for kind in move.clears}
+    found: dict[str, list[str]] = {}
+    for one in files:
+        if (one.kind, one.reference) not in told and one.kind not in wanting:
+            found.setdefault(one.kind, []).append(one.reference)
+    return found
 
 
 def lacking_kinds(said: dict[str, Any], exhibits: Sequence[Exhibit]) -> list[str]:

@@ -17,14 +17,13 @@ from cases.issuing import issue
 from cases.rulebook import load_rulebook
 from cases.store import CaseStore
 from cases.whatif import what_if
-from evidence.bundle import write_bundle
 from evidence.rejudge import replay_bundle
 from ground.errors import IllegalMove, NotFound
 from reports.case_pdf import Wanted, case_report
 from reports.words import Language
-from tests.bundle_world import MAKER
+from tests.bundle_world import bundled
 from tests.cases_world import ROAD, changes_of, new_store, put, row_of_changes
-from tests.evidence_world import LIMITS, files_in
+from tests.evidence_world import LIMITS, files_in, give, photo
 from tests.splits_world import (
     SQUARE,
     THIRDS,
@@ -202,11 +201,10 @@ def test_a_part_has_papers_and_a_bundle_of_its_own(store: CaseStore, tmp_path: P
     ends = shapely.MultiPolygon([THIRDS[0], THIRDS[2]])
     pieces, middle = cut(store, whole.id, ends, THIRDS[1]).parts
     for case in (pieces, middle, store.case(whole.id)):
-        zipped = tmp_path / f"{case.id}.zip"
-        told = write_bundle(store, files_in(tmp_path), case.id, zipped, MAKER, ROAD, LIMITS)
-        assert told.same and replay_bundle(zipped, LIMITS).same
-        asked = Wanted(language=Language.ZH, draft=True)
-        assert case_report(store, case.id, ROAD, asked).pdf[:4] == b"%PDF"
+        told = bundled(store, files_in(tmp_path), case.id, tmp_path / f"{case.id}.zip")
+        assert told.same and replay_bundle(tmp_path / f"{case.id}.zip", LIMITS).same
+        wanted = Wanted(language=Language.ZH, draft=True)
+        assert case_report(store, case.id, ROAD, wanted).pdf[:4] == b"%PDF"
 
 
 def test_a_machine_that_judges_what_has_ended_splits_nothing(tmp_path: Path) -> None:
@@ -266,3 +264,16 @@ def test_what_another_book_would_say_counts_the_land_once(store: CaseStore, tmp_
     cut(store, cases(store)[0].id)
     found = what_if(store, [load_rulebook(tmp_path / "book.toml")])
     assert (found.changes, found.turns, sum(flow["area_mu"] for flow in found.flows)) == (3, [], 30.0)
+
+
+def test_a_part_has_the_files_of_the_whole_in_hand(store: CaseStore, tmp_path: Path) -> None:
+    (whole,) = cases(store)
+    files = files_in(tmp_path)
+    for kind in ("photo", "field_evidence"):
+        path = photo(tmp_path / f"{kind}.jpg", seed=len(kind))
+        give(store, files, whole.id, path, kind=kind)
+    part, _ = cut(store, whole.id).parts[:2]
+    wanted = Wanted(language=Language.EN, files=files)
+    report = case_report(store, part.id, ROAD, wanted)
+    assert not [line for line in report.lacking if line.startswith("evidence")]
+    assert len(report.said["files"]) == 2
