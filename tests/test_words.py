@@ -102,3 +102,11 @@ def test_whatever_is_found_in_a_photo_is_said_in_chinese(
     for spot in (HERE, Spot(change=HERE.change, before=None)):
         for one in checked(path, spot).values():
             assert re.search("[\u4e00-\u9fff]", Words(Language.ZH).why(one.why)), one.why
+
+
+def test_the_map_has_words_in_both_languages() -> None:
+    text = (ROOT / "api" / "web" / "words.js").read_text(encoding="utf-8")
+    road, words = load_workflow(), load_words()
+    wanted = {*road.statuses, *road.evidence, *road.roles, *words["kind"]} - {NOTED, "numbered"}
+    for language in text.split("\n  zh: {"):
+        assert {name for name in wanted if not re.search(rf"\b{name}: \"", language)} == set()
