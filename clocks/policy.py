@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from clocks.calendar import calendar_of
 from ground.errors import BadInput
 from ground.tables import Strict, load_toml, parse
 
@@ -104,6 +105,13 @@ class Clocks(Strict):
 
     edition: list[Edition] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _begin_apart(self) -> "Clocks":
+        days = [each.effective_from for each in self.edition]
+        if twice := {day for day in days if days.count(day) > 1}:
+            raise ValueError(f"two editions are effective from {min(twice)}; give each a day of its own")
+        return self
+
     def on(self, day: date) -> Edition:
         """The edition for what starts on a day: the last that is effective, or the first one for what began before."""
         holding = [each for each in self.edition if each.effective_from <= day]
@@ -130,21 +138,31 @@ def load_clocks(path: Path = CLOCKS_TOML) -> Clocks:
 
 
 def check(clocks: Clocks, statuses: Iterable[str], evidence: Iterable[str], path: Path = CLOCKS_TOML) -> None:
-    """Nothing, if a case can come to every status that a clock names, and every kind of evidence is one.
+    """Nothing, if the workflow knows every status and kind of evidence, and the library every country.
 
     Raises:
-        BadInput: naming the clock and the word, with those that are known.
+        BadInput: naming the clock and the word, with those that are known; or a clock that would never start.
     """
     known, kinds = set(statuses), set(evidence)
     for edition in clocks.edition:
+        calendar_of(edition.country)
+        _are_known(f"{path}: ended", edition.ended, known)
         for rule in edition.clock:
-            for name in (*rule.start, *rule.stop):
-                if name not in known:
-                    raise BadInput(
-                        f"{path}: clock {rule.id!r}: {name!r} is no status of the workflow; use one of "
-                        f"{', '.join(sorted(known))}"
-                    )
+            _are_known(f"{path}: clock {rule.id!r}", (*rule.start, *rule.stop), known)
+            if set(rule.start) <= set(edition.ended):
+                raise BadInput(
+                    f"{path}: clock {rule.id!r} would never run: its start, {', '.join(rule.start)}, "
+                    "is in ended; start it at a status on the road of a case"
+                )
     if wrong := clocks.kinds - kinds:
         raise BadInput(
             f"{path}: {min(wrong)!r} is no evidence of the workflow; use one of {', '.join(sorted(kinds))}"
         )
+
+
+def _are_known(where: str, names: Iterable[str], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise BadInput(
+                f"{where}: {name!r} is no status of the workflow; use one of {', '.join(sorted(known))}"
+            )

@@ -261,11 +261,23 @@ def test_words_that_the_workflow_does_not_know(tmp_path: Path) -> None:
             "clock 'first_check': 'porven' is no status of the workflow",
         ),
         ('evidence = "extension"', 'evidence = "extention"', "'extention' is no evidence of the workflow"),
+        ('"pseudo_change", "closed"', '"pseudo_change", "colsed"', "ended: 'colsed' is no status"),
+        ('start  = ["filed"]', 'start  = ["closed"]', "clock 'decision' would never run: its start, closed"),
+        ('"CN"', '"XQ"', "country 'XQ' has no calendar"),
     ):
-        path = tmp_path / f"{becomes[-5:-2]}.toml"
+        assert was in text
+        path = tmp_path / f"{abs(hash(becomes))}.toml"
         path.write_text(text.replace(was, becomes), encoding="utf-8")
         with pytest.raises(BadInput, match=said):
             check(load_clocks(path), road.statuses, road.evidence, path)
+
+
+def test_two_editions_of_one_day_are_refused(tmp_path: Path) -> None:
+    text = CLOCKS_TOML.read_text(encoding="utf-8")
+    path = tmp_path / "clocks.toml"
+    path.write_text(text + "\n" + text[text.index("[[edition]]") :], encoding="utf-8")
+    with pytest.raises(BadInput, match="two editions are effective from 2021-07-15"):
+        load_clocks(path)
 
 
 def test_editions_hold_by_the_day_on_which_a_clock_starts() -> None:
