@@ -38,8 +38,8 @@ def pauses(session: Session, cases: Sequence[str], edition: Edition, now: dateti
     if frame is None or not len(frame) or not cases:
         return Pauses(by_case={}, undated=[])
     numbers = [
-        str(number) if isinstance(number, str) and number else f"no. {place + 1}"
-        for place, number in enumerate(frame["number"])
+        str(number) if isinstance(number, str) and number else f"of {str(begin)[:10]}"
+        for number, begin in zip(frame["number"], frame["valid_from"], strict=True)
     ]
     known = [_pause(number, row) for number, row in zip(numbers, frame.itertuples(), strict=True)]
     undated = [number for number, pause in zip(numbers, known, strict=True) if pause is None]

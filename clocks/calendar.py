@@ -144,6 +144,16 @@ def _endless(day: date, pauses: Sequence[Pause]) -> bool:
     return any(pause.last is None and pause.first <= day for pause in pauses)
 
 
+def days_after(day: date, count: int, pauses: Sequence[Pause]) -> date | None:
+    """So many days on which no clock stands after a day; None where a pause has no end."""
+    while count:
+        day += A_DAY
+        if _endless(day, pauses):
+            return None
+        count -= not _stands(day, pauses)
+    return day
+
+
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The county's day of a moment."""
     return moment.astimezone(zone).date()

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from clocks.calendar import A_DAY, Due, Pause, begin_of_day, calendar_of, day_of, end_of_day
+from clocks.calendar import A_DAY, Due, Pause, begin_of_day, calendar_of, day_of, days_after, end_of_day
 from clocks.policy import LEVELS, Clocks, Edition, Rule
 
 BLUE, YELLOW, RED, GREEN, SUSPENDED = "blue", "yellow", "red", "green", "suspended"
@@ -114,8 +114,9 @@ class Run:
         yield Step(WARNED, WARNED, over, day)
         for level in LEVELS:
             if level in self.rule.lift:
-                late = end_of_day(day + self.rule.lift[level] * A_DAY, self.zone)
-                yield Step(f"{LIFTED}:{level}", LIFTED, late, day, level)
+                late = days_after(day, self.rule.lift[level], self.pauses)
+                if late is not None:
+                    yield Step(f"{LIFTED}:{level}", LIFTED, end_of_day(late, self.zone), day, level)
 
 
 @dataclass(kw_only=True)
@@ -199,15 +200,13 @@ def waiting(moves: Sequence[Moved], clocks: Clocks, now: datetime) -> list[Rule]
 
 
 def _meeting(pauses: Sequence[Pause], run: _Open) -> list[Pause]:
-    """Those on which the clock stood while it ran."""
+    """Those on which the clock stood while it ran, overdue or not: nothing is lifted meanwhile."""
     first = day_of(run.started, run.edition.zone)
     last = day_of(run.stopped, run.edition.zone) if run.stopped else None
-    due = run.deadlines[-1].due.day
-    ends = [day for day in (last, None if run.stopped else due) if day is not None]
     return [
         pause
         for pause in pauses
-        if (pause.last is None or pause.last >= first) and (not ends or pause.first <= min(ends))
+        if (pause.last is None or pause.last >= first) and (last is None or pause.first <= last)
     ]
 
 

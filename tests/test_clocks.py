@@ -205,9 +205,20 @@ def test_suspension_shows_and_is_told_once() -> None:
     days = ("2024-03-04", "2024-03-06", "2024-03-08", "2024-03-13")
     assert [run.light(at(day)) for day in days] == [YELLOW, SUSPENDED, YELLOW, RED]
     assert [step.name for step in run.steps(at("2024-03-13"))] == ["suspended:F1", "reminded", "warned"]
-    # It was over before the clock started, or began after it had run out: neither is this clock's.
-    for other in (Pause(date(2024, 1, 1), date(2024, 3, 3), "F0"), Pause(date(2024, 3, 20), None, "F2")):
-        assert run_of("first_check", moved("suspected", "2024-03-04"), pauses=[other]).pauses == []
+    over = Pause(date(2024, 1, 1), date(2024, 3, 3), "F0")
+    assert run_of("first_check", moved("suspected", "2024-03-04"), pauses=[over]).pauses == []
+
+
+def test_nothing_is_lifted_while_a_clock_stands_still() -> None:
+    # Due on the 7th and overdue; three days on which it ran: 8, 15, 16. The 11th would have been the day without the flood.
+    flood = Pause(date(2024, 3, 9), date(2024, 3, 14), "F1")
+    run = run_of("first_check", moved("suspected", "2024-03-04"), pauses=[flood])
+    assert [run.light(at(day)) for day in ("2024-03-08", "2024-03-10", "2024-03-15")] == [RED, SUSPENDED, RED]
+    told = [(step.name, step.at) for step in run.steps(at("2024-03-20"))]
+    assert told[-2:] == [("suspended:F1", at("2024-03-09T00:00")), ("lifted:city", at("2024-03-17T00:00"))]
+    endless = Pause(date(2024, 3, 9), None, "F2")
+    stands = run_of("first_check", moved("suspected", "2024-03-04"), pauses=[endless])
+    assert [step.name for step in stands.steps(at("2025-03-20"))] == ["reminded", "warned", "suspended:F2"]
 
 
 @given(
