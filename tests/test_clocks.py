@@ -210,7 +210,7 @@ def test_suspension_shows_and_is_told_once() -> None:
 
 
 def test_nothing_is_lifted_while_a_clock_stands_still() -> None:
-    # Due on the 7th and overdue; three days on which it ran: 8, 15, 16. The 11th would have been the day without the flood.
+    # Due on the 7th and overdue; three days on which it ran: 8, 15, 16. Without the flood it were the 11th.
     flood = Pause(date(2024, 3, 9), date(2024, 3, 14), "F1")
     run = run_of("first_check", moved("suspected", "2024-03-04"), pauses=[flood])
     assert [run.light(at(day)) for day in ("2024-03-08", "2024-03-10", "2024-03-15")] == [RED, SUSPENDED, RED]
