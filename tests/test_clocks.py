@@ -71,7 +71,6 @@ def test_a_year_without_decreed_make_up_days_is_provisional() -> None:
     assert CN.due(date(far, 3, 1), "working_days", 5, rolls=False).provisional
     assert CN.due(date(far - 1, 12, 30), "days", 5, rolls=False).provisional
     assert not CN.due(date(far - 1, 3, 1), "working_days", 5, rolls=False).provisional
-    # Brazil has none to decree.
     assert not Calendar("BR").due(date(far, 3, 1), "working_days", 5, rolls=False).provisional
     with pytest.raises(BadInput, match="country 'XX' has no calendar"):
         Calendar("XX")
@@ -122,7 +121,7 @@ def test_the_day_is_the_county_s() -> None:
     # 23:30 UTC on the 7th is the morning of the 8th in Shanxi.
     late = datetime(2024, 2, 7, 23, 30, tzinfo=UTC)
     assert day_of(late, SHANGHAI) == date(2024, 2, 8)
-    (run,) = [r for r in runs([Moved("suspected", late, {})], CLOCKS) if r.rule.id == "assigned"]
+    run = run_of("assigned", Moved("suspected", late, {}))
     assert run.due.day == date(2024, 2, 8)
     assert run.ends == datetime(2024, 2, 8, 16, tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from cases.store import CaseFilter, CaseStore
 from cases.workflow import BEFORE, LOCK, PENALTY
 from ground.errors import IllegalMove
 from tests.cases_world import ROAD, new_store, put, row_of_changes
+from tests.spots_world import box, bring, seen
 
 FULL = {"field_evidence": "f", "two_officers": "李伟;张敏", "legal_audit": "l", "photo": "p"}
 HELD: list[dict[str, Any]] = [
@@ -90,6 +91,17 @@ def test_after_the_audit_the_evidence_must_still_be_in_hand(store: CaseStore) ->
 def test_an_audit_that_only_a_hand_wrote_is_none(store: CaseStore) -> None:
     case = first(store)
     walk(store, case, *ROAD_TO_AUDIT)
+    assert written(store, case, "audited", FULL)  # No penalty yet; the chain tells of it.
+    assert not written(store, case, "notice", FULL)
+
+
+def test_the_first_round_is_no_proof_for_the_second(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    seen(store, box(0, 0, 40))
+    case = first(store)
+    bring(store, case, "closed")
+    seen(store, box(0, 0, 40), pair_id="later", between=("05-15", "06-15"))
+    assert [event.kind for event in store.events(case)][-1] == "rebound"
     assert written(store, case, "audited", FULL)  # No penalty yet; the chain tells of it.
     assert not written(store, case, "notice", FULL)
 
