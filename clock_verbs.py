@@ -52,11 +52,12 @@ def clocks_list(
 ) -> None:
     """Clocks that have started, those that are due first on top."""
     from cases import ticking
-    from clocks.policy import LEVELS
+    from clocks.policy import LEVELS, ids_of, load_clocks
     from clocks.running import LIGHTS
 
     _one_of("--light", light, LIGHTS)
     _one_of("--level", level, LEVELS)
+    _one_of("--clock", clock, ids_of(load_clocks()))
     found = [
         each
         for each in ticking.lights(_store(db), _moment(now), region=region)

@@ -1,5 +1,6 @@
 """The verbs of spots: list them with what joining saved, show one, report a place."""
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,6 +110,8 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
         return None
     try:
         west, south, east, north = (float(part) for part in text.split(","))
+        if not all(map(math.isfinite, (west, south, east, north))):
+            raise ValueError("no number")
     except ValueError as error:
         raise BadInput(f"--bbox: {text!r} is not west,south,east,north; write 112,37,113,38") from error
     return west, south, east, north

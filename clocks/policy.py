@@ -137,6 +137,11 @@ def load_clocks(path: Path = CLOCKS_TOML) -> Clocks:
     return clocks
 
 
+def ids_of(clocks: Clocks) -> tuple[str, ...]:
+    """The ids of all clocks, in the order of the file."""
+    return tuple(dict.fromkeys(rule.id for edition in clocks.edition for rule in edition.clock))
+
+
 def check(clocks: Clocks, statuses: Iterable[str], evidence: Iterable[str], path: Path = CLOCKS_TOML) -> None:
     """Nothing, if the workflow knows every status and kind of evidence, and the library every country.
 

@@ -195,5 +195,6 @@ def test_the_verbs(tmp_path: Path) -> None:
         assert tiankan(*words)[0] == 0
     code, _, err = tiankan("spots", "show", "case-x", "--db", db)
     assert (code, "no spot has the id 'case-x'" in err) == (2, True)
-    code, _, err = tiankan("spots", "list", "--db", db, "--bbox", "1,2")
-    assert (code, "--bbox: '1,2' is not west,south,east,north" in err) == (2, True)
+    for wrong in ("1,2", "nan,1,2,3"):
+        code, _, err = tiankan("spots", "list", "--db", db, "--bbox", wrong)
+        assert (code, f"--bbox: {wrong!r} is not west,south,east,north" in err) == (2, True)

@@ -240,6 +240,8 @@ def test_the_verbs(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tiankan("clocks", "list", "--summary", "--db", db)[0] == 0
     code, _, err = tiankan("clocks", "list", "--light", "purple", "--db", db)
     assert (code, "--light: 'purple' is unknown; use one of blue, yellow" in err) == (2, True)
+    code, _, err = tiankan("clocks", "list", "--clock", "nope", "--db", db)
+    assert (code, "--clock: 'nope' is unknown; use one of assigned, first_check" in err) == (2, True)
     code, _, err = tiankan("clocks", "tick", "--now", "2024-03-01", "--db", db)
     assert (code, "lies before the last tick" in err, "Traceback" in err) == (2, True, False)
     assert ticking.CLOCKS_TOML.is_file()
