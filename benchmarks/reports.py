@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ sys.path[0] = str(ROOT)
 
 from cadastre.facts import Facts  # noqa: E402
 from cases import history, ledger  # noqa: E402
+from cases.overdue import overdue  # noqa: E402
 from cases.rules import in_force, judge, load_rulebooks  # noqa: E402
 from cases.store import CaseFilter, CaseStore, open_store  # noqa: E402
 from cases.workflow import load_workflow  # noqa: E402
@@ -130,16 +131,17 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def filled(store: CaseStore, entry: ledger.Entry) -> None:
-    """The run recorded, then a move for every case, so that what stands comes from events."""
+    """The run recorded, then a move for every case on some day of the last ten months, so that what stands comes from events."""
     ledger.record(store, entry, load_workflow())
-    now = datetime.now(UTC)
+    now, dice = datetime.now(UTC), np.random.default_rng(9)
     with store.transaction(writes=True) as session:
         changes = entry.changes["change_id"].tolist()
         moves = [
             history.event(
-                f"case-{change}", now, "moved", "", actor="a", role="county", origin="suspected", to=STATUSES[i % 8]
+                f"case-{change}", now - timedelta(days=days), "moved", "", actor="a", role="county",
+                origin="suspected", to=STATUSES[i % 8],
             )
-            for i, change in enumerate(changes)
+            for i, (change, days) in enumerate(zip(changes, dice.uniform(0, 300, len(changes)).tolist(), strict=True))
         ]  # fmt: skip
         history.append(session, moves)
 
@@ -215,6 +217,7 @@ def measured(store: CaseStore, entry: ledger.Entry, folder: Path) -> dict[str, A
     spent, figures = zip(*[seconds(lambda: statistics(store, now)) for _ in range(3)], strict=True)
     past = past_days(store, entry, now, figures[0].figures)
     of_county, _ = seconds(lambda: statistics(store, now, "140105"))
+    late, _ = zip(*[seconds(lambda: overdue(store, now)) for _ in range(3)], strict=True)
     cases = store.cases(CaseFilter(), limit=REPORTS).items
     road, moment = load_workflow(), datetime(2026, 6, 1, tzinfo=UTC)
     pdf = [
@@ -231,7 +234,7 @@ def measured(store: CaseStore, entry: ledger.Entry, folder: Path) -> dict[str, A
     ]
     return {
         "cases": figures[0].figures[0].number, "statistics_s": list(spent),
-        "statistics_of_a_county_s": of_county, **past,
+        "statistics_of_a_county_s": of_county, "of_these_overdue_alone_s": list(late), **past,
         "pdf_first_s": pdf[0][0], "pdf_then_s": [one for one, _ in pdf[1:]], "pdf_bytes": len(pdf[0][1].pdf),
         **with_photos(store, cases[0].id, folder),
         **seen_again(store, entry, now, figures[0].figures),

@@ -32,10 +32,10 @@ class Pauses:
         return self.by_case.get(case_id, [])
 
 
-def pauses(session: Session, cases: Sequence[str], edition: Edition, now: datetime) -> Pauses:
-    """The disasters that the registry knew at a moment, held against the places of cases."""
+def pauses(session: Session, cases: Sequence[str] | None, edition: Edition, now: datetime) -> Pauses:
+    """The disasters that the registry knew at a moment, held against the places of cases; None: of all."""
     frame = _disasters(session, edition, now)
-    if frame is None or not len(frame) or not cases:
+    if frame is None or not len(frame) or (cases is not None and not cases):
         return Pauses(by_case={}, undated=[])
     numbers = [
         str(number) if isinstance(number, str) and number else f"of {str(begin)[:10]}"
@@ -77,16 +77,16 @@ def _pause(number: str, row: Any) -> Pause | None:
     return Pause(first=row.valid_from.date(), last=last, name=number)
 
 
-def _places(session: Session, cases: Sequence[str], bounds: Sequence[float]) -> tuple[list[str], Any]:
-    """Of the cases whose box meets the bounds the ids, and the outlines of the changes they stand on."""
+def _places(session: Session, cases: Sequence[str] | None, bounds: Sequence[float]) -> tuple[list[str], Any]:
+    """Of the cases, or of all, whose box meets the bounds the ids, and the outlines of the changes they stand on."""
     west, south, east, north = (float(each) for each in bounds)
     box: Box = (west, south, east, north)
     query = (
         select(CaseRow.id, ChangeRow.geometry)
         .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .where(
-            bulk.among(session, CaseRow.id, cases), ChangeRow.west <= box[2], ChangeRow.east >= box[0],
-            ChangeRow.south <= box[3], ChangeRow.north >= box[1],
+            ChangeRow.west <= box[2], ChangeRow.east >= box[0], ChangeRow.south <= box[3], ChangeRow.north >= box[1],
+            *([] if cases is None else [bulk.among(session, CaseRow.id, cases)]),
         )
         .order_by(CaseRow.serial)
     )  # fmt: skip

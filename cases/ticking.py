@@ -10,19 +10,17 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from cases import history, inherited, pausing
+from cases import history, pausing
 from cases.store import CaseStore, begins
+from cases.walked import Walked, walked
 from cases.workflow import Workflow, load_workflow
 from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
-from clocks.running import BLUE, LIFTED, REMINDED, SUSPENDED, WARNED, Moved, Run, Step, highest, runs, waiting
+from clocks.running import BLUE, LIFTED, SUSPENDED, Run, Step, highest, runs, waiting
 from database import bulk, seals
 from database.clock_tables import NoticeRow, TickRow
-from database.tables import CaseRow, ChangeRow, EventRow
+from database.tables import CaseRow, EventRow
 from ground.errors import BadInput, NotFound
 from ground.files import sha256, short_hash
-
-SAID = (REMINDED, WARNED, LIFTED, SUSPENDED)
-"""Kinds of events that ticks write: they move no clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +53,6 @@ class Ticked:
     """Numbers of disasters that stop no clock, since nobody said when they began."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Case:
-    """A case as its history tells of it up to a moment."""
-
-    case_id: str
-    region: str
-    status: str
-    moves: Sequence[Moved]
-
-
 def clocks_of(workflow: Workflow, path: Path = CLOCKS_TOML) -> Clocks:
     """The clocks of a file, held against the workflow.
 
@@ -88,7 +76,7 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
     with store.transaction(writes=True) as session:
         moment = _not_back(session, now)
         last = session.scalar(select(func.max(TickRow.event))) or 0
-        cases = _cases(session, moment, _worth_a_look(clocks, last))
+        cases = walked(session, moment, _worth_a_look(clocks, last))
         stands = pausing.pauses(session, [case.case_id for case in cases], clocks.on(moment.date()), moment)
         rows, events = [], []
         known = _known(session, [case.case_id for case in cases])
@@ -131,7 +119,7 @@ def lights(
         case_id = store.case(case_id).id
     met = [*begins(store.region), *(begins(region) if region else [])]
     with store.transaction() as session:
-        cases = _cases(session, moment, [*met, *([CaseRow.id == case_id] if case_id is not None else [])])
+        cases = walked(session, moment, [*met, *([CaseRow.id == case_id] if case_id is not None else [])])
         ids = [case.case_id for case in cases]
         stands = pausing.pauses(session, ids, clocks.on(moment.date()), moment)
         levels = _levels(session, ids, moment)
@@ -183,36 +171,6 @@ def _worth_a_look(clocks: Clocks, last: int) -> list[Any]:
     return [or_(CaseRow.status.not_in(sorted(ended)), CaseRow.id.in_(told))]
 
 
-def _cases(session: Session, now: datetime, where: Sequence[Any]) -> list[_Case]:
-    """Cases with the moves of their histories up to a moment, in the order in which they were opened."""
-    query = (
-        select(
-            CaseRow.id,
-            ChangeRow.region,
-            EventRow.from_status,
-            EventRow.to_status,
-            EventRow.at,
-            EventRow.evidence,
-            EventRow.kind,
-        )
-        .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
-        .join(EventRow, EventRow.case_id == CaseRow.id)
-        .where(EventRow.at <= now, EventRow.kind.not_in(SAID), *where)
-        .order_by(CaseRow.serial, EventRow.serial)
-    )
-    moves, before = dict[str, list[Moved]](), inherited.moves_before(session, now, SAID)
-    last: dict[str, tuple[str, str]] = {}
-    for case, region, origin, to, at, evidence, kind in session.execute(query):
-        told = moves.setdefault(case, [*before.get(case, [])])
-        if (origin != to or evidence) and not (case in before and inherited.is_birth(kind, to)):
-            told.append(Moved(to=to, at=at, evidence=evidence, stayed=origin == to))
-        last[case] = (region, to)
-    return [
-        _Case(case_id=case, region=region, status=status, moves=moves[case])
-        for case, (region, status) in last.items()
-    ]
-
-
 def _known(session: Session, cases: Sequence[str]) -> set[str]:
     """What was said of these cases already."""
     return set(session.scalars(select(NoticeRow.id).where(bulk.among(session, NoticeRow.case_id, cases))))
@@ -249,7 +207,7 @@ def _row(key: str, case_id: str, run: Run, step: Step, now: datetime) -> dict[st
     }  # fmt: skip
 
 
-def _told(case: _Case, run: Run, step: Step, now: datetime) -> dict[str, Any]:
+def _told(case: Walked, run: Run, step: Step, now: datetime) -> dict[str, Any]:
     """The line in the history of the case, which stays where it is."""
     title = f"{run.rule.title.zh} {run.rule.title.en}"
     if step.kind == SUSPENDED:
@@ -275,7 +233,7 @@ def _told(case: _Case, run: Run, step: Step, now: datetime) -> dict[str, Any]:
 
 
 def _clock(
-    case: _Case, run: Run, now: datetime, levels: Mapping[tuple[str, str, datetime], list[str]]
+    case: Walked, run: Run, now: datetime, levels: Mapping[tuple[str, str, datetime], list[str]]
 ) -> Clock:
     light = run.light(now)
     return Clock(
@@ -286,7 +244,7 @@ def _clock(
     )  # fmt: skip
 
 
-def _blue(case: _Case, rule: Any) -> Clock:
+def _blue(case: Walked, rule: Any) -> Clock:
     return Clock(
         case_id=case.case_id, region=case.region, status=case.status, clock=rule.id, title=_title(rule.title),
         kind=rule.kind, light=BLUE, started=None, stopped=None, due=None, is_provisional=False, is_late=False, level="",

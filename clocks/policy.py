@@ -16,6 +16,8 @@ from ground.tables import Strict, load_toml, parse
 CLOCKS_TOML = Path(__file__).with_name("clocks.toml")
 LEVELS = ("city", "province")
 """To whom a case is lifted, the nearest first."""
+IMAGERY = "imagery"
+"""Where the road of a case begins: the later scene, at the time at which it was taken. No status."""
 COUNTED = {"working_days", "days", "months"}
 
 
@@ -39,7 +41,7 @@ class Rule(Strict):
     id: str = Field(pattern="^[a-z][a-z0-9_]*$")
     title: Title
     source: str = Field(min_length=1)
-    kind: Literal["deadline", "wait"] = "deadline"
+    kind: Literal["deadline", "wait", "record"] = "deadline"
     start: list[str] = Field(min_length=1)
     stop: list[str] = Field(min_length=1)
     unit: Literal["working_days", "days", "months", "same_day", "month_end"]
@@ -65,6 +67,10 @@ class Rule(Strict):
             raise ValueError("lift: the province may not hear of it before the city")
         if self.kind == "wait" and (self.lift or self.remind):
             raise ValueError("a wait is somebody else's time: it has neither remind nor lift")
+        if self.kind == "record" and (self.lift or self.remind):
+            raise ValueError("a record is only looked up afterwards: it has neither remind nor lift")
+        if IMAGERY in self.start and self.kind != "record":
+            raise ValueError(f'what starts at {IMAGERY!r} is over when the case opens: write kind = "record"')
         return self
 
 
@@ -153,7 +159,7 @@ def check(clocks: Clocks, statuses: Iterable[str], evidence: Iterable[str], path
         calendar_of(edition.country)
         _are_known(f"{path}: ended", edition.ended, known)
         for rule in edition.clock:
-            _are_known(f"{path}: clock {rule.id!r}", (*rule.start, *rule.stop), known)
+            _are_known(f"{path}: clock {rule.id!r}", (*rule.start, *rule.stop), {*known, IMAGERY})
             if set(rule.start) <= set(edition.ended):
                 raise BadInput(
                     f"{path}: clock {rule.id!r} would never run: its start, {', '.join(rule.start)}, "

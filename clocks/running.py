@@ -76,10 +76,12 @@ class Run:
             return SUSPENDED
         if self.ends is None or now < self.ends:
             return YELLOW
-        return GREEN if self.rule.kind == "wait" else RED
+        return RED if self.rule.kind == "deadline" else GREEN
 
     def steps(self, now: datetime) -> list[Step]:
         """All that was due to be said up to a moment, the oldest first: the same whenever it is asked."""
+        if self.rule.kind == "record":
+            return []
         found = [
             Step(
                 f"suspended:{pause.name}",
@@ -194,9 +196,10 @@ def runs(moves: Sequence[Moved], clocks: Clocks, pauses: Sequence[Pause] = ()) -
 
 
 def waiting(moves: Sequence[Moved], clocks: Clocks, now: datetime) -> list[Rule]:
-    """The clocks of a case that have not started yet."""
+    """The clocks of a case that have not started yet; of its picture's time there is no more to wait for."""
     started = {run.rule.id for run in runs(moves, clocks)}
-    return [rule for rule in clocks.on(now.date()).clock if rule.id not in started]
+    rules = clocks.on(now.date()).clock
+    return [rule for rule in rules if rule.id not in started and rule.kind != "record"]
 
 
 def _meeting(pauses: Sequence[Pause], run: _Open) -> list[Pause]:

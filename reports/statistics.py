@@ -4,10 +4,13 @@ What stands on a day comes from judgements and events up to then: the latest jud
 that the last event gave each case. The region of a change and its outline are as they are stored.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from cases.overdue import ANY, Late, overdue, titles
 from cases.store import CaseStore
 from reports.definitions import Definitions, load_definitions
 from reports.numbering import COUNTY_DIGITS
@@ -50,8 +53,19 @@ class Unrectified:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Overdue:
+    """Cases that are overdue by a clock on the day of the statistics; `clock` ANY: by one at least."""
+
+    region: str
+    clock: str
+    title: dict[str, str]
+    """By language; nothing for ANY."""
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """All figures of a region and its counties. `shares` are of whole years, whatever the period."""
+    """All figures of a region and its counties; whatever the period, `shares` are of whole years, `overdue` of all."""
 
     region: str
     first: date | None
@@ -62,6 +76,7 @@ class Statistics:
     review: list[Figure]
     shares: list[Share]
     rectification: list[Unrectified]
+    overdue: list[Overdue]
     undated: int
     """Changes of the region whose later scene has no date: of no period, and counted only where none was asked for."""
 
@@ -83,7 +98,9 @@ def statistics(
     wanted = region or store.region
     # A township's share is its county's: the county is asked for as far as this store sees it.
     county = wanted[:COUNTY_DIGITS] if wanted[:COUNTY_DIGITS].startswith(store.region) else wanted
-    counted = tallies(store.scoped(county), as_of, (first, last), wanted)
+    with ThreadPoolExecutor(1) as beside:  # Two queries of about the same length.
+        late = beside.submit(overdue, store, as_of, wanted, COUNTY_DIGITS)
+        counted = tallies(store.scoped(county), as_of, (first, last), wanted)
     rows = [without_area(row) if row.change_class in means.without_area else row for row in counted]
     within = [row for row in rows if row.in_region]
     dated = [row for row in within if row.in_period]
@@ -105,6 +122,7 @@ def statistics(
         ),
         shares=shares_of(rows, means, as_of, (first, last), is_whole),
         rectification=_rectification(dated, wanted, means),
+        overdue=_overdue(late.result(), as_of, wanted),
         undated=sum(row.number for row in within if row.year is None),
     )
 
@@ -158,6 +176,21 @@ def _figure(region: str, part: str, rows: Sequence[Tally]) -> Figure:
         unknown_mu=round(sum((row.unknown_mu for row in rows), 0.0), 2),
         reported=sum(row.reported for row in rows),
     )
+
+
+def _overdue(late: Sequence[Late], as_of: datetime, wanted: str) -> list[Overdue]:
+    """Of every clock, none too; cases of whatever period, for a deadline does not ask when the picture was taken."""
+    named = {ANY: dict[str, str]()} | titles(as_of)
+    counts = Counter({(one.region, one.clock): one.number for one in late})
+    for one in late:
+        if one.region != wanted:
+            counts[wanted, one.clock] += one.number
+    regions = [wanted, *sorted({one.region for one in late} - {wanted, wanted[:COUNTY_DIGITS]})]
+    return [
+        Overdue(region=region, clock=clock, title=title, number=counts[region, clock])
+        for region in regions
+        for clock, title in named.items()
+    ]
 
 
 def _rectification(rows: Sequence[Tally], wanted: str, means: Definitions) -> list[Unrectified]:

@@ -37,6 +37,7 @@ def tables_of(found: Statistics, words: Words) -> list[Table]:
         _figures("review", found.review, "review", words),
         _shares(found.shares, words),
         _rectification(found, words),
+        _overdue(found, words),
     ]
 
 
@@ -45,7 +46,7 @@ def notes_of(found: Statistics, words: Words) -> list[str]:
     notes = sorted({share.source for share in found.shares if share.source})
     if found.undated and (found.first or found.last):
         notes.append(_word(words, "undated").format(n=found.undated))
-    return notes
+    return [*notes, _word(words, "overdue_note")]
 
 
 def heading_of(found: Statistics, words: Words) -> list[tuple[str, str]]:
@@ -115,3 +116,20 @@ def _rectification(found: Statistics, words: Words) -> Table:
         for one in found.rectification
     ]  # fmt: skip
     return Table("rectification", _word(words, "rectification"), [_word(words, name) for name in names], rows)
+
+
+def _overdue(found: Statistics, words: Words) -> Table:
+    rows = [
+        [
+            _region(one.region, words),
+            one.title.get(words.language.value) or _word(words, one.clock),
+            one.number,
+        ]
+        for one in found.overdue
+    ]
+    return Table(
+        "overdue",
+        _word(words, "overdue"),
+        [_word(words, name) for name in ("region", "clock", "number")],
+        rows,
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.ticking import SAID
+from cases.walked import SAID
 from cases.workflow import load_workflow
 from evidence.checks import Spot
 from reports.definitions import load_definitions
