@@ -131,7 +131,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def filled(store: CaseStore, entry: ledger.Entry) -> None:
-    """The run recorded, then a move for every case on some day of the last ten months, so that what stands comes from events."""
+    """The run recorded, then a move of every case on some day of ten months, so that what stands comes from events."""
     ledger.record(store, entry, load_workflow())
     now, dice = datetime.now(UTC), np.random.default_rng(9)
     with store.transaction(writes=True) as session:
