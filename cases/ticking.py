@@ -64,6 +64,12 @@ def clocks_of(workflow: Workflow, path: Path = CLOCKS_TOML) -> Clocks:
     return clocks
 
 
+def titles_of(clock: str, path: Path = CLOCKS_TOML) -> list[dict[str, str]]:
+    """What a clock is called, by language, in every edition that has it."""
+    rules = [rule for edition in load_clocks(path).edition for rule in edition.clock]
+    return [rule.title.model_dump() for rule in rules if rule.id == clock]
+
+
 def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML) -> Ticked:
     """Says of every clock what is due up to `now`, in one transaction; told again it adds nothing.
 

@@ -19,6 +19,7 @@ from reports.exhibit_sheet import files_table, photos, spoiled, told_again
 from reports.exhibits import Exhibit
 from reports.in_hand import lacking_kinds
 from reports.map_sheet import map_of
+from reports.retold import retold
 from reports.words import Words, moment
 
 LONG_WORD = re.compile(r"[!-~]{25,}")
@@ -266,7 +267,7 @@ def _event(event: Event, words: Words, exhibits: Sequence[Exhibit], named: Calla
         for kind, text in event.evidence.items()
         if kind != "reason"
     )
-    told = told_again(event, exhibits) if event.kind == EVENT else [event.reason]
+    told = told_again(event, exhibits) if event.kind == EVENT else [retold(event, words)]
     who = f"{event.actor} ({words.of('role', event.role)})"
     return [
         moment(event.at, words).removesuffix(" UTC"),
