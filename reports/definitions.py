@@ -13,12 +13,19 @@ from ground.tables import Strict, load_toml, parse
 STATISTICS_TOML = Path(__file__).with_name("statistics.toml")
 
 
+class Text(Strict):
+    """The same in two languages."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
 class Formula(Strict):
     """The share as it is defined from a day on; see statistics.toml."""
 
     effective_from: date
-    title: str
-    source: str
+    title: Text
+    source: Text
     line: float = Field(gt=0, lt=1)
     over: list[str] = Field(min_length=1)
     under: list[str] = Field(min_length=1)
@@ -26,6 +33,14 @@ class Formula(Strict):
     without_classes: list[str]
     deducted: list[str]
     deducted_under: bool
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What it is, since when, and where it is from, by language."""
+        return {
+            "zh": f"{self.title.zh}，自 {self.effective_from} 起：{self.source.zh}",
+            "en": f"{self.title.en}, from {self.effective_from}: {self.source.en}",
+        }
 
     @model_validator(mode="after")
     def _is_a_share(self) -> "Formula":

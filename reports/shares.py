@@ -37,7 +37,8 @@ class Share:
     doubt_mu: float
     reported: int
     """Cases from reports that would count, had anybody drawn their outline."""
-    source: str
+    source: dict[str, str]
+    """The formula and where it is from, by language; nothing where none was in force."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _share(
         return Share(
             region=county, year=year, figure=figure, over_mu=0, under_mu=0, share=None, least=None, most=None,
             line=None, against=UNKNOWN, why=why, open_mu=0, doubt_mu=0, reported=0,
-            source="",
+            source={},
         )  # fmt: skip
     over, rest = _fraction(figure, rows, means, formula)
     share, least, most = (None, None, None) if why else _bounds(over, rest)
@@ -115,7 +116,7 @@ def _share(
         open_mu=round(over.open + rest.open, 2),
         doubt_mu=round(sum((row.cultivated_mu for row in rows if _kind(row, means) == DOUBT), 0.0), 2),
         reported=sum(row.reported for row in rows if _kind(row, means) in formula.under),
-        source=f"{formula.title}, from {formula.effective_from}: {formula.source}",
+        source=formula.said,
     )
 
 

@@ -43,7 +43,7 @@ def tables_of(found: Statistics, words: Words) -> list[Table]:
 
 def notes_of(found: Statistics, words: Words) -> list[str]:
     """What must be read with the figures."""
-    notes = sorted({share.source for share in found.shares if share.source})
+    notes = sorted({share.source[words.language] for share in found.shares if share.source})
     if found.undated and (found.first or found.last):
         notes.append(_word(words, "undated").format(n=found.undated))
     return [*notes, _word(words, "overdue_note")]
