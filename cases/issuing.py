@@ -3,16 +3,18 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select
 
-from cases import numbering
+from cases import history, numbering
 from cases.store import CaseStore, begins
 from cases.workflow import REPLACED
 from database.numbering_tables import NumberRow
 from database.tables import CaseRow, ChangeRow
 from ground.errors import BadInput
 
+NUMBERED = "numbered"
 YEARS = range(1900, 2200)
 
 
@@ -41,7 +43,7 @@ def issue(store: CaseStore, batch: str, year: int | None = None, region: str = "
         raise BadInput(f"--year: {year} is no year of a batch; write one such as 2026")
     now = datetime.now(UTC)
     wanted = (
-        select(CaseRow.id, ChangeRow.region, ChangeRow.after)
+        select(CaseRow.id, CaseRow.status, ChangeRow.region, ChangeRow.after)
         .join(ChangeRow, CaseRow.change_id == ChangeRow.id)
         .outerjoin(NumberRow, NumberRow.case_id == CaseRow.id)
         .where(NumberRow.case_id.is_(None), CaseRow.status.not_in(REPLACED))
@@ -51,7 +53,9 @@ def issue(store: CaseStore, batch: str, year: int | None = None, region: str = "
     no_county, no_year = list[str](), list[str]()
     waiting: dict[tuple[str, int], list[str]] = defaultdict(list)
     with store.transaction(writes=True) as session:
-        for case_id, code, after in session.execute(wanted):
+        stands = dict[str, str]()
+        for case_id, status, code, after in session.execute(wanted):
+            stands[case_id] = status
             county = numbering.county_of(code)
             of_year: int | None = year or (after.year if after else None)
             if county is None:
@@ -70,4 +74,10 @@ def issue(store: CaseStore, batch: str, year: int | None = None, region: str = "
             ranges.append((new[0]["number"], new[-1]["number"]))
             rows += new
         numbering.add(session, rows)
+        history.append(session, [_told(row, stands[row["case_id"]], now) for row in rows])
     return Issued(given=len(rows), ranges=ranges, without_county=no_county, without_year=no_year)
+
+
+def _told(row: dict[str, Any], status: str, now: datetime) -> dict[str, Any]:
+    said = f"numbered: {row['number']}, in batch {row['batch']}"
+    return history.event(row["case_id"], now, NUMBERED, said, origin=status, to=status)

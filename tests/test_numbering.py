@@ -123,7 +123,7 @@ def test_wherever_a_case_is_named_its_number_does(tmp_path: Path) -> None:
     assert store.case(first.number) == first
     moved = store.move(first.number, "field_check", ROAD, actor="李伟", role="county")
     assert (moved.id, moved.number) == (first.id, first.number)
-    assert [event.kind for event in store.events(first.number)] == ["opened", "moved"]
+    assert [event.kind for event in store.events(first.number)] == ["opened", "numbered", "moved"]
     assert {event.case_id for event in store.events(first.number)} == {first.id}
     with pytest.raises(NotFound):
         store.scoped("140106").case(first.number)

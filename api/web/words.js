@@ -24,7 +24,7 @@ const TABLE = {
     statement: "statement and defence", waiver: "waiver", valid_until: "valid until", deadline: "deadline", extension: "extension",
     evidence: "evidence given", bundled: "evidence bundle made", joined: "joined", carried: "earlier verdict carried over",
     new_look: "new look", rebound: "rebound", reminded: "reminded", warned: "warned", lifted: "lifted to the next level",
-    suspended: "clock stands still", supervised: "under supervision", released: "released from supervision",
+    suspended: "clock stands still", numbered: "numbered", supervised: "under supervision", released: "released from supervision",
   },
   zh: {
     language: "English", cases: "案件", changes: "图斑", more: "加载更多", back: "← 全部案件", all_statuses: "全部状态",
@@ -47,7 +47,7 @@ const TABLE = {
     document: "证明文件", reason: "理由", acceptance: "整改验收", later_scene: "后时相影像", opened: "开案", moved: "流转", judged: "重新判定",
     statement: "陈述申辩笔录", waiver: "放弃陈述申辩声明", valid_until: "证明有效期至", deadline: "期限", extension: "延期决定",
     evidence: "提交证据", bundled: "导出证据包", joined: "并入本案", carried: "沿用原结论", new_look: "重新核查", rebound: "反弹",
-    reminded: "提醒", warned: "预警", lifted: "升级督办", suspended: "中止计时", supervised: "挂牌督办", released: "解除督办",
+    reminded: "提醒", warned: "预警", lifted: "升级督办", suspended: "中止计时", numbered: "编号", supervised: "挂牌督办", released: "解除督办",
   },
 };
 
