@@ -11,6 +11,7 @@ from settings import load_settings
 if TYPE_CHECKING:
     from cases.records import Case
     from cases.store import CaseStore
+    from evidence.files import Files
 
 Db = Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -69,12 +70,15 @@ def split(
     from cases.measuring import groups_of
     from cases.outlines import read_parts
     from cases.workflow import load_workflow
+    from evidence.again import Again
+    from evidence.limits import load_limits
     from law import rulebooks_of
 
+    store = _store(db)
     groups = groups_of(rulebooks_of(rules), []) if rules else None
     done = splitting.split(
-        _store(db), case_id, read_parts(by), load_workflow(), actor=actor, role=role, reason=reason, version=version,
-        groups=groups,
+        store, case_id, read_parts(by), load_workflow(), actor=actor, role=role, reason=reason, version=version,
+        groups=groups, look=Again(_files(store), load_limits()),
     )  # fmt: skip
     _told(done.whole, done.parts, json, f"Cut from {done.whole.id}")
 
@@ -133,3 +137,12 @@ def _store(db: str | None) -> "CaseStore":
 
     settings = load_settings()
     return open_store(db or settings.db, create=False, region=settings.region)
+
+
+def _files(store: "CaseStore") -> "Files | None":
+    """Where evidence lies (TIANKAN_EVIDENCE); None where nobody said so: whether photos show the parts is unknown."""
+    from evidence.files import open_files
+    from evidence.places import is_known, place_of
+
+    setting = load_settings().evidence
+    return open_files(place_of(setting, store.engine.url)) if is_known(setting, store.engine.url) else None

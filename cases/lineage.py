@@ -1,6 +1,6 @@
 """Cases that take the place of others: opened with what those had in hand, both histories telling of each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,11 @@ from ground.files import short_hash
 PROOF = "field_evidence"
 PROVEN = "proven"
 KEPT = ("kind", "sha256", "size", "name", "media_type", "given_by", "role", "at", "taken", "lon", "lat", "azimuth",
-        "device", "checks", "despite")  # fmt: skip
+        "device", "despite")  # fmt: skip
+
+
+def _as_checked(row: EvidenceRow) -> list[Any]:
+    return list(row.checks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,10 @@ class Successor:
     status: str
     held: Mapping[str, str]
     origins: Sequence[CaseRow]
+    checks: Callable[[EvidenceRow], list[Any]] = _as_checked
+    """Of a file that was given for an origin, as they are for this case."""
+    lost: Sequence[str] = ()
+    """What it does not take over of what was in hand, a sentence each."""
 
     @property
     def case_id(self) -> str:
@@ -148,7 +156,8 @@ def _end(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], tol
             events.append(_event(one.case_id, told, proof[0], begun, PROVEN, proof[1]))
             begun = PROVEN
         origins = ", ".join(named[row.id] for row in one.origins)
-        events.append(_event(one.case_id, told, f"{word} {origins}", begun, one.status))
+        said = " · ".join((f"{word} {origins}", *one.lost))
+        events.append(_event(one.case_id, told, said, begun, one.status))
     history.append(session, events)
 
 
@@ -189,13 +198,13 @@ def _proof(session: Session, one: Successor) -> tuple[str, dict[str, str]] | Non
 
 
 def _files(session: Session, one: Successor) -> list[dict[str, Any]]:
-    """The files that were given for its origins, given for it as well: as they were checked on their day."""
+    """The files that were given for its origins, given for it as well."""
     rows = dict[str, dict[str, Any]]()
     for origin in one.origins:
         query = select(EvidenceRow).where(EvidenceRow.case_id == origin.id).order_by(EvidenceRow.serial)
         for file in session.scalars(query):
             key = short_hash("evidence", one.case_id, file.kind, file.sha256, file.despite)
             note = "; ".join(filter(None, (file.note, f"given for {origin.id}")))
-            kept = {name: getattr(file, name) for name in KEPT}
+            kept = {name: getattr(file, name) for name in KEPT} | {"checks": one.checks(file)}
             rows.setdefault(key, {"id": key, "case_id": one.case_id, **kept, "note": note})
     return list(rows.values())

@@ -13,6 +13,7 @@ from cases.landed import split_rows
 from cases.lineage import Successor, Told
 from cases.outlines import refuse_unless_cut, simple
 from cases.records import Case
+from cases.shown import Checks, Look, as_given, checks_of, taken_over
 from cases.store import CaseStore
 from cases.workflow import SPLIT, Workflow, as_read, check_replacing
 from database.tables import CaseRow, JudgingRow
@@ -39,10 +40,12 @@ def split(
     reason: str,
     version: int | None = None,
     groups: dict[str, list[str]] | None = None,
+    look: Look = as_given,
 ) -> Split:
     """Cuts a case along outlines in degrees, all or nothing; `version`: of the case as the person read it.
 
-    The parts begin where the case stood, with what it had in hand. They are judged with what its own judging knew.
+    The parts begin where the case stood, with what it had in hand but for photos that, as `look` finds, do not show
+    them. They are judged with what its own judging knew.
     `groups` of land classes: those by which its ledger was made; those of the law's pack unless told.
 
     Raises:
@@ -56,6 +59,9 @@ def split(
         _may(session, row, workflow, actor, role, reason, version)
         refuse_unless_cut(row.id, row.change.geometry, shapes)
         found = _judged(session, row, shapes, groups)
+        # Photos are read now: who looks again reads each once.
+        for shape in shapes:
+            taken_over(session, row, checks_of(look, shape, row.change.before))
         read = (row.version, row.judgement_id)
     refuse_beyond(store, found)
     with store.transaction(writes=True) as session:
@@ -67,8 +73,8 @@ def split(
         entry = found.landed(split_rows(row.judgement.land, found.land(), found.groups))
         ids = ledger.add_judged(session, entry, told.at)
         new = [
-            Successor(change_id=key, judgement_id=ids[key], status=row.status, held=row.held, origins=[row])
-            for key in entry.changes["change_id"]
+            _successor(session, row, key, ids[key], checks_of(look, shape, row.change.before))
+            for key, shape in zip(entry.changes["change_id"], entry.changes.geometry, strict=True)
         ]
         keys = [one.case_id for one in new]
         numbers = numbering.parts_rows(numbering.row_of(session, row.id), keys, told.at)
@@ -78,6 +84,13 @@ def split(
             whole=store.record(session, store.row(session, row.id)),
             parts=[store.record(session, store.row(session, key)) for key in keys],
         )
+
+
+def _successor(session: Session, row: CaseRow, change: str, judgement: str, checks: Checks) -> Successor:
+    held, lost = taken_over(session, row, checks)
+    return Successor(
+        change_id=change, judgement_id=judgement, status=row.status, held=held, origins=[row], checks=checks, lost=lost
+    )  # fmt: skip
 
 
 def refuse_beyond(store: CaseStore, found: Anew) -> None:

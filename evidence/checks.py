@@ -76,7 +76,7 @@ def check_photo(
         _whole(file, picture),
         _exif(picture),
         _time(picture, spot, handed_in, now, limits),
-        *_place(picture, spot, limits),
+        *check_place(picture, spot, limits),
     ]
 
 
@@ -149,7 +149,7 @@ def _time(picture: Picture, spot: Spot, handed_in: datetime, now: datetime, limi
     return Check("time", Said.PASS, f"it was taken on {taken}, after the scene before")
 
 
-def _place(picture: Picture, spot: Spot, limits: Limits) -> list[Check]:
+def check_place(picture: Picture, spot: Spot, limits: Limits) -> list[Check]:
     """How far it was taken from the change, and whether it looks at it."""
     why = ""
     if picture.lon is None or picture.lat is None:

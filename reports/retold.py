@@ -14,7 +14,14 @@ BY_PEOPLE = {"moved", "supervised", "released", "evidence"}
 """Kinds of events whose reason a person gave."""
 SLOT = re.compile(r"\{([a-z]*)\}")
 CLAUSES = re.compile("(; | · )")
-TABLES = {"verdict": "finding", "status": "status", "class": "class", "kind": "kind", "role": "role"}
+TABLES = {
+    "verdict": "finding",
+    "status": "status",
+    "class": "class",
+    "kind": "kind",
+    "role": "role",
+    "check": "check",
+}
 
 
 def retold(event: Event, words: Words) -> str:
@@ -50,8 +57,8 @@ def _word(slot: str, text: str, words: Words) -> str:
         return tables["plain"][text]
     if slot == "level":
         return tables["level"].get(text, text)
-    if slot == "clause":
-        return _clause(text, words)
+    if slot in ("clause", "why"):
+        return _clause(text, words) if slot == "clause" else words.why(text)
     if slot == "classes":
         return "、".join(words.of("class", one) for one in text.split(", "))
     return words.of(TABLES[slot], text) if slot else text
@@ -66,7 +73,7 @@ def _sentences() -> list[tuple[re.Pattern[str], list[str], str]]:
 
 def _pattern(english: str) -> re.Pattern[str]:
     parts = SLOT.split(english)  # text, slot, text, slot, …, text
-    free = {"", "clause", "classes"}
+    free = {"", "clause", "classes", "why"}
     each = [
         ("(.+?)" if part in free else "([a-z_]+)") if i % 2 else re.escape(part)
         for i, part in enumerate(parts)

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
     "report_verbs": {"ground", "settings", "terminal", "cases", "evidence", "reports"},
-    "split_verbs": {"ground", "settings", "terminal", "law", "cases", "detection.changes"},
+    "split_verbs": {"ground", "settings", "terminal", "law", "cases", "evidence", "detection.changes"},
     "rule_verbs": {"ground", "settings", "terminal", "law", "cases"},
     "cli": {
         "ground",
