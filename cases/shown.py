@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import shapely
@@ -26,7 +25,7 @@ def as_given(row: EvidenceRow, part: shapely.Geometry, before: datetime | None) 
 
 def checks_of(look: Look, part: shapely.Geometry, before: datetime | None) -> Checks:
     """The checks of a file as they are for a part."""
-    return partial(look, part=part, before=before)
+    return lambda row: look(row, part, before)
 
 
 def taken_over(session: Session, row: CaseRow, checks: Checks) -> tuple[dict[str, str], list[str]]:

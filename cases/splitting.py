@@ -1,6 +1,6 @@
 """A case cut into parts, each a change and a case of its own; their land adds up to that of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from cases.landed import split_rows
 from cases.lineage import Successor, Told
 from cases.outlines import refuse_unless_cut, simple
 from cases.records import Case
-from cases.shown import Checks, Look, as_given, checks_of, taken_over
+from cases.shown import Look, as_given, checks_of, taken_over
 from cases.store import CaseStore
 from cases.workflow import SPLIT, Workflow, as_read, check_replacing
 from database.tables import CaseRow, JudgingRow
@@ -44,9 +44,8 @@ def split(
 ) -> Split:
     """Cuts a case along outlines in degrees, all or nothing; `version`: of the case as the person read it.
 
-    The parts begin where the case stood, with what it had in hand but for photos that, as `look` finds, do not show
-    them. They are judged with what its own judging knew.
-    `groups` of land classes: those by which its ledger was made; those of the law's pack unless told.
+    The parts begin where the case stood, with what it had in hand but photos that, as `look` finds, do not show them,
+    and are judged with what its own judging knew. `groups` of land classes: of its ledger; the law pack's unless told.
 
     Raises:
         NotFound, IllegalMove: no such case; not from here or not by this role; it is split already; it moved meanwhile.
@@ -59,9 +58,8 @@ def split(
         _may(session, row, workflow, actor, role, reason, version)
         refuse_unless_cut(row.id, row.change.geometry, shapes)
         found = _judged(session, row, shapes, groups)
-        # Photos are read now: who looks again reads each once.
-        for shape in shapes:
-            taken_over(session, row, checks_of(look, shape, row.change.before))
+        # Photos, too: who looks again reads each once.
+        taken_over(session, row, checks_of(look, shapes[0], None))
         read = (row.version, row.judgement_id)
     refuse_beyond(store, found)
     with store.transaction(writes=True) as session:
@@ -72,10 +70,7 @@ def split(
         told = Told(kind=SPLIT, actor=actor, role=role, reason=reason, at=datetime.now(UTC))
         entry = found.landed(split_rows(row.judgement.land, found.land(), found.groups))
         ids = ledger.add_judged(session, entry, told.at)
-        new = [
-            _successor(session, row, key, ids[key], checks_of(look, shape, row.change.before))
-            for key, shape in zip(entry.changes["change_id"], entry.changes.geometry, strict=True)
-        ]
+        new = _successors(session, row, entry, ids, look)
         keys = [one.case_id for one in new]
         numbers = numbering.parts_rows(numbering.row_of(session, row.id), keys, told.at)
         lineage.replace(session, [row], new, numbers, told)
@@ -86,11 +81,20 @@ def split(
         )
 
 
-def _successor(session: Session, row: CaseRow, change: str, judgement: str, checks: Checks) -> Successor:
-    held, lost = taken_over(session, row, checks)
-    return Successor(
-        change_id=change, judgement_id=judgement, status=row.status, held=held, origins=[row], checks=checks, lost=lost
-    )  # fmt: skip
+def _successors(
+    session: Session, row: CaseRow, entry: ledger.Entry, ids: Mapping[str, str], look: Look
+) -> list[Successor]:
+    new = []
+    for key, shape in zip(entry.changes["change_id"], entry.changes.geometry, strict=True):
+        checks = checks_of(look, shape, row.change.before)
+        held, lost = taken_over(session, row, checks)
+        new.append(
+            Successor(
+                change_id=key, judgement_id=ids[key], status=row.status, held=held, origins=[row], checks=checks,
+                lost=lost,
+            )
+        )  # fmt: skip
+    return new
 
 
 def refuse_beyond(store: CaseStore, found: Anew) -> None:
