@@ -154,6 +154,14 @@ def days_after(day: date, count: int, pauses: Sequence[Pause]) -> date | None:
     return day
 
 
+def days_before(day: date, count: int, pauses: Sequence[Pause]) -> date:
+    """So many days on which no clock stands before a day on which none does, itself such a day."""
+    while count:
+        day -= A_DAY
+        count -= not _stands(day, pauses)
+    return day
+
+
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The county's day of a moment."""
     return moment.astimezone(zone).date()

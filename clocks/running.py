@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from clocks.calendar import A_DAY, Due, Pause, begin_of_day, calendar_of, day_of, days_after, end_of_day
+from clocks.calendar import Due, Pause, begin_of_day, calendar_of, day_of, days_after, days_before, end_of_day
 from clocks.policy import LEVELS, Clocks, Edition, Rule
 
 BLUE, YELLOW, RED, GREEN, SUSPENDED = "blue", "yellow", "red", "green", "suspended"
@@ -106,7 +106,7 @@ class Run:
         if day is None:
             return
         if self.rule.remind:
-            early = begin_of_day(day - self.rule.remind * A_DAY, self.zone)
+            early = begin_of_day(days_before(day, self.rule.remind, self.pauses), self.zone)
             if early > self.started:
                 yield Step(REMINDED, REMINDED, early, day)
         over = end_of_day(day, self.zone)

@@ -216,6 +216,14 @@ def test_suspension_shows_and_is_told_once() -> None:
     assert run_of("first_check", moved("suspected", "2024-03-04"), pauses=[over]).pauses == []
 
 
+def test_nobody_is_reminded_while_a_clock_stands_still() -> None:
+    # Three working days from Monday the 4th without the 7th: due on the 8th, and on the 7th nothing is said.
+    flood = Pause(date(2024, 3, 7), date(2024, 3, 7), "F1")
+    run = run_of("first_check", moved("suspected", "2024-03-04"), pauses=[flood])
+    (step,) = [step for step in run.steps(at("2024-03-08")) if step.kind == "reminded"]
+    assert (run.due.day, step.at) == (date(2024, 3, 8), at("2024-03-06T00:00"))
+
+
 def test_nothing_is_lifted_while_a_clock_stands_still() -> None:
     # Due on the 7th and overdue; three days on which it ran: 8, 15, 16. Without the flood it were the 11th.
     flood = Pause(date(2024, 3, 9), date(2024, 3, 14), "F1")
