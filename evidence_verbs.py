@@ -29,6 +29,12 @@ def evidence(
     check: Annotated[
         bool, typer.Option("--check", help="Read every file back; exit code 1 where one is wrong.")
     ] = False,
+    chips: Annotated[
+        bool,
+        typer.Option(
+            "--chips", help="Cut both chips from the scenes and give them; exit code 3 where one lacks."
+        ),
+    ] = False,
     bundle: Annotated[
         Path | None,
         typer.Option("--bundle", help="Write all of the case into this zip, and its sum into the history."),
@@ -36,15 +42,17 @@ def evidence(
     db: Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = None,
     json: Json = False,
 ) -> None:
-    """The evidence of a case: list it, or give a file, check the files, write a bundle."""
-    if sum((add is not None, check, bundle is not None)) > 1:
-        raise BadInput("--add, --check and --bundle are three things; ask for one at a time")
-    if add is None and any((kind, note, despite, bundle is None and (actor or role))):
+    """The evidence of a case: list it, or give a file or its chips, check the files, write a bundle."""
+    if sum((add is not None, check, chips, bundle is not None)) > 1:
+        raise BadInput("--add, --chips, --check and --bundle are four things; ask for one at a time")
+    if add is None and any((kind, note, despite, bundle is None and not chips and (actor or role))):
         raise BadInput(
-            "--kind, --note and --despite go with --add FILE, --actor and --role also with --bundle"
+            "--kind, --note and --despite go with --add FILE, --actor and --role also with --chips and --bundle"
         )
     store, files = _open(db)
-    if add is not None:
+    if chips:
+        _chips(store, files, case_id, (actor, role), json)
+    elif add is not None:
         _add(store, files, case_id, (add, kind, actor, role, note, despite), json)
     elif check:
         _check(store, files, case_id, json)
@@ -111,6 +119,25 @@ def _add(store: "CaseStore", files: "Files", case_id: str, given: tuple[Any, ...
     known = "Added" if added.new else "Known already"
     terminal.show([_short(row)], f"{known}: {added.evidence.reference}", False)
     terminal.show(row["checks"], "Checks", False)
+
+
+def _chips(store: "CaseStore", files: "Files", case_id: str, by: tuple[str, str], json: bool) -> None:
+    from cases.workflow import load_workflow
+    from evidence.limits import load_limits
+    from evidence.show import evidence_row
+    from reports.chip_files import give_chips
+
+    _require(("--actor", by[0]), ("--role", by[1]), why="chips are given by a named person in a role")
+    cut = give_chips(store, files, case_id, by, load_workflow(), load_limits())
+    rows = [evidence_row(one.evidence) | {"new": one.new} for one in cut.given]
+    if json:
+        terminal.print_json({"given": rows, "lacking": cut.lacking})
+    else:
+        terminal.show([_short(row) | {"new": row["new"]} for row in rows], f"Chips of {case_id}", False)
+        for sentence in cut.lacking:
+            terminal.say(sentence)
+    if cut.lacking:
+        raise typer.Exit(3)
 
 
 def _require(*named: tuple[str, str], why: str) -> None:

@@ -18,7 +18,7 @@ from evidence.limits import load_limits
 from ground.files import written_beside
 from reports.case_data import CaseData, case_data
 from reports.case_sheet import sheet_of
-from reports.chips import Chip, chip, frame_of
+from reports.chips import Chip, chip, ground_of
 from reports.exhibit_sheet import thumbnail_name
 from reports.exhibits import exhibits_of
 from reports.in_hand import check_complete
@@ -26,8 +26,6 @@ from reports.pages import rendered
 from reports.words import Language, Words, moment
 
 SOFTWARE = ("tiankan", "rasterio", "shapely", "pyproj", "typst")
-UNKNOWN_GSD_M = 1.0
-"""Where no scene is recorded nothing is cut, and any will do."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,7 @@ def write_case_report(store: CaseStore, case_id: str, workflow: Workflow, to: Pa
 
 def chips_of(outline: shapely.Geometry, scenes: dict[str, SceneRecord | None]) -> dict[str, Chip]:
     """Both chips on the same ground."""
-    coarsest = max((scene.gsd_m for scene in scenes.values() if scene), default=UNKNOWN_GSD_M)
-    frame = frame_of(outline, coarsest)
+    frame = ground_of(outline, scenes)
     return {which: chip(scene, frame) for which, scene in scenes.items()}
 
 

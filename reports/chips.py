@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ LEAST_PIXELS = 32
 HARD_TO_FIND_PX = 24
 """A change drawn smaller than this gets a ring about it."""
 OUTLINE, HALO = (255, 210, 0, 255), (0, 0, 0, 255)
+UNKNOWN_GSD_M = 1.0
+"""Where no scene is recorded nothing is cut, and any will do."""
 MOVED_DEGREES = 1e-4
 """By which the box of a scene may differ from what was recorded of it."""
 GONE, NOT_RECORDED, UNSEEN, SEEN = "gone", "not_recorded", "unseen", "seen"
@@ -81,6 +84,11 @@ def frame_of(outline: shapely.Geometry, coarsest_m: float) -> Frame:
     return Frame(crs, shape, *middle, side, there.meridional_scale, there.meridian_convergence)
 
 
+def ground_of(outline: shapely.Geometry, scenes: Mapping[str, SceneRecord | None]) -> Frame:
+    """The ground to show of a change in these scenes, the same in each."""
+    return frame_of(outline, max((scene.gsd_m for scene in scenes.values() if scene), default=UNKNOWN_GSD_M))
+
+
 def utm_of(lon: float, lat: float) -> CRS:
     """The UTM zone of a place: known to PROJ by its number, so that ten reports a second need no search for ways."""
     zone = min(60, int((lon + 180) // 6) + 1)
@@ -92,7 +100,7 @@ def chip(record: SceneRecord | None, frame: Frame) -> Chip:
     if record is None:
         return Chip(NOT_RECORDED)
     try:
-        scene = _as_recorded(record)
+        scene = as_recorded(record)
         picture, codes = painted(scene, frame.grid(scene.grid.gsd_m))
     except (BadInput, Unreachable) as error:
         return Chip(GONE, why=str(error))
@@ -103,7 +111,7 @@ def chip(record: SceneRecord | None, frame: Frame) -> Chip:
     return Chip(state, _drawn(picture, frame), unseen)
 
 
-def _as_recorded(record: SceneRecord) -> Scene:
+def as_recorded(record: SceneRecord) -> Scene:
     """The scene behind a record.
 
     Raises:

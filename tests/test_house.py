@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "spot_verbs": {"ground", "settings", "terminal", "cases", "spots"},
     "audit_verbs": {"ground", "settings", "terminal", "database", "cases", "evidence"},
     "cadastre_verbs": {"ground", "settings", "terminal", "database", "cadastre"},
-    "evidence_verbs": {"ground", "settings", "terminal", "cases", "evidence"},
+    "evidence_verbs": {"ground", "settings", "terminal", "cases", "evidence", "reports"},
     "replay_verb": {"ground", "settings", "terminal", "cases"},
     "db_verbs": {"ground", "settings", "terminal", "database"},
     "detect_verbs": {"ground", "settings", "terminal", "law", "pipeline"},
