@@ -16,7 +16,7 @@ from evidence.verify import faults
 from ground.crs import LONLAT, to_crs
 from ground.errors import IllegalMove
 from reports.chip_files import give_chips
-from tests.cases_world import ROAD
+from tests.cases_world import GRID, ROAD
 from tests.evidence_world import LIMITS, files_in
 from tests.reports_world import outline, told_store
 from tests.test_cli import tiankan
@@ -58,7 +58,7 @@ def test_chips_are_the_scene_s_own_pixels(world: tuple[CaseStore, str, Files], t
         "rgbn",
         "2021-09-01",
     )
-    inside = to_crs(np.array([outline()], dtype=object), LONLAT, scene.crs, "test")[0]
+    inside = to_crs(np.array([outline()], dtype=object), LONLAT, GRID, "test")[0]
     assert shapely.box(left, bottom, right, top).contains(inside)
     assert "cut from scene after (after" in after.note and "32" in after.note
 
