@@ -60,7 +60,7 @@ def test_chips_are_the_scene_s_own_pixels(world: tuple[CaseStore, str, Files], t
     )
     inside = to_crs(np.array([outline()], dtype=object), LONLAT, GRID, "test")[0]
     assert shapely.box(left, bottom, right, top).contains(inside)
-    assert "cut from scene after (after" in after.note and "32" in after.note
+    assert "cut from scene after (after" in after.note and "34 × 34 pixels" in after.note
 
 
 def test_given_again_they_add_nothing(world: tuple[CaseStore, str, Files]) -> None:
