@@ -267,7 +267,7 @@ def _event(event: Event, words: Words, exhibits: Sequence[Exhibit], named: Calla
         for kind, text in event.evidence.items()
         if kind != "reason"
     )
-    told = told_again(event, exhibits) if event.kind == EVENT else [retold(event, words)]
+    told = told_again(event, exhibits, words) if event.kind == EVENT else [retold(event, words)]
     who = f"{event.actor} ({words.of('role', event.role)})"
     return [
         moment(event.at, words).removesuffix(" UTC"),

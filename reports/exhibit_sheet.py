@@ -10,6 +10,7 @@ from cases.records import Event
 from evidence.checks import Said
 from evidence.sight import sight
 from reports.exhibits import MOST_SHOWN, READABLE, WHOLE, Exhibit
+from reports.retold import noted
 from reports.words import Words, moment
 
 HASH_SHOWN = 12
@@ -57,11 +58,13 @@ def state_of(one: Exhibit, words: Words) -> str:
     return words.label(f"state_{one.state}", found=one.found[:HASH_SHOWN], why=why)
 
 
-def told_again(event: Event, exhibits: Sequence[Exhibit]) -> list[str]:
+def told_again(event: Event, exhibits: Sequence[Exhibit], words: Words) -> list[str]:
     """What the giver said of a file, for the line of the history that tells of it: the list tells all the rest."""
     for one in exhibits:
         if event.evidence.get(one.given.kind) == one.given.reference and event.at == one.given.at:
-            return [text for text in (one.given.note, one.given.despite) if text]
+            return [
+                text for text in (noted(one.given.kind, one.given.note, words), one.given.despite) if text
+            ]
     return [event.reason]
 
 
@@ -97,7 +100,7 @@ def _said(one: Exhibit, words: Words) -> list[tuple[str, bool]]:
         lines.append((words.label("checks_then") + words.label("colon") + told, False))
     lines += _not_passed(one, words)
     lines += [(words.label("despite", why=given.despite), False)] if given.despite else []
-    return [*lines, (given.note, False)] if given.note else lines
+    return [*lines, (noted(given.kind, given.note, words), False)] if given.note else lines
 
 
 def _not_passed(one: Exhibit, words: Words) -> list[tuple[str, bool]]:

@@ -12,6 +12,7 @@ from reports.words import Language, Words
 TOLD_TOML = Path(__file__).with_name("told.toml")
 BY_PEOPLE = {"moved", "supervised", "released", "evidence"}
 """Kinds of events whose reason a person gave."""
+CHIPS = {"chip_before", "chip_after"}
 SLOT = re.compile(r"\{([a-z]*)\}")
 CLAUSES = re.compile("(; | · )")
 TABLES = {
@@ -34,6 +35,11 @@ def retold(event: Event, words: Words) -> str:
             said = _clauses(event.reason.removeprefix(before), words)
             return f"{title[words.language]}{words.label('colon')}{said}"
     return _clauses(event.reason, words)
+
+
+def noted(kind: str, note: str, words: Words) -> str:
+    """The note of a file; that of a chip is the machine's."""
+    return _clauses(note, words) if kind in CHIPS else note
 
 
 def _clauses(text: str, words: Words) -> str:

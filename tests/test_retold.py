@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cases.records import Event
 from cases.store import CaseFilter
 from cases.ticking import tick
-from reports.retold import retold
+from reports.retold import noted, retold
 from reports.words import Language, Words
 from spots.carrying import Later, Past, decide, decide_report
 from spots.policy import load_policy
@@ -69,6 +69,13 @@ def unsaid(text: str) -> list[str]:
 def test_a_line_of_the_machine_is_said_in_chinese(kind: str, reason: str, chinese: str) -> None:
     assert retold(told(kind, reason), ZH) == chinese
     assert retold(told(kind, reason), EN) == reason
+
+
+def test_the_note_of_a_chip_is_the_machine_s() -> None:
+    note = "cut from scene S2A (ab12), sentinel-2, taken 2025-05-01 03:00 UTC; 34 × 34 pixels of the scene itself"
+    said = "截自影像 S2A（ab12），sentinel-2，摄于 2025-05-01 03:00 UTC；影像原始像元 34 × 34"
+    assert (noted("chip_after", note, ZH), noted("chip_after", note, EN)) == (said, note)
+    assert noted("document", "drawn with the outline", ZH) == "drawn with the outline"
 
 
 def test_a_clock_is_called_by_its_name_in_one_language() -> None:
