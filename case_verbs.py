@@ -32,6 +32,7 @@ def cases_list(
     json: Json = False,
 ) -> None:
     """Cases in the order they were opened."""
+    from cases.asked import refuse_unknown
     from cases.show import case_row
     from cases.store import CaseFilter
 
@@ -39,6 +40,7 @@ def cases_list(
         status=status, verdict=verdict, region=region, change_class=change_class, number=number
     )
     page = _store(db).cases(wanted, after=after, limit=limit)
+    refuse_unknown(page.total, status, verdict)
     more = f" Next page: --after {page.next_after}" if page.next_after else ""
     terminal.show(
         [case_row(case) for case in page.items], "Cases", json, f"{len(page.items)} of {page.total}.{more}"

@@ -66,11 +66,13 @@ def cases_export(
     json: Json = False,
 ) -> None:
     """The official table of cases, with their areas by land class."""
+    from cases.asked import refuse_unknown
     from reports.table_files import write_table
     from reports.table_rows import Wanted, case_table
 
     language = _language(lang)
     frame = case_table(_store(db), Wanted(region, status), crs_of(crs, "--crs"), language)
+    refuse_unknown(len(frame), status)
     notes = write_table(frame, to, language, encoding)
     if json:
         terminal.print_json({"file": str(to), "cases": len(frame), "notes": notes})

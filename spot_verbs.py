@@ -33,9 +33,11 @@ def spots_list(
 ) -> None:
     """Spots in the order they were opened, and the field visits that joining has saved."""
     from cases import places
+    from cases.asked import refuse_unknown
 
     store = _store(db)
     page = places.spots(store, status=status, bbox=_box(bbox), after=after, limit=limit)
+    refuse_unknown(page.total, status)
     rows, totals = [_row(one) for one in page.items], places.totals(store)
     if json:
         terminal.print_json(

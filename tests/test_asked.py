@@ -1,0 +1,35 @@
+"""A misspelt status or verdict is refused by name; one that is known and that no case has is an empty list."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cases_world import new_store, put, row_of_changes
+from tests.test_cli import tiankan
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("cases", "list", "--status", "suspectd"),
+            "--status: 'suspectd' is unknown; use one of suspected, ",
+        ),
+        (("cases", "list", "--verdict", "violation"), "--verdict: 'violation' is unknown; use one of "),
+        (("spots", "list", "--status", "x"), "--status: 'x' is unknown"),
+        (("cases", "export", "--status", "x", "--to", "t.csv"), "--status: 'x' is unknown"),
+    ],
+)
+def test_a_word_that_nothing_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    store = new_store(tmp_path)
+    put(store, row_of_changes(1))
+    monkeypatch.chdir(tmp_path)
+    db = store.engine.url.render_as_string(hide_password=False)
+    code, out, err = tiankan(*words, "--db", db)
+    assert (code, out, said in err) == (2, "", True)
+    assert not (tmp_path / "t.csv").exists()
+    code, out, _ = tiankan("cases", "list", "--status", "split", "--verdict", "lawful", "--json", "--db", db)
+    assert (code, json.loads(out)) == (0, [])
