@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import terminal
+from ground.errors import TiankanError
 from settings import load_settings
 
 audit_app = typer.Typer(no_args_is_help=True, help="The hash chain: verify, sign, key.")
@@ -30,7 +31,12 @@ def audit_verify(
 
     settings = load_settings()
     told = audit(db or settings.db, heads or [])
-    files = list(_files(db or settings.db, settings.evidence))
+    try:
+        files = list(_files(db or settings.db, settings.evidence))
+    except TiankanError as error:
+        if not told.faults:
+            raise
+        files = [f"the files of evidence were not looked at: {error}"]
     if json:
         terminal.print_json(asdict(told) | {"files": files})
     else:

@@ -89,12 +89,23 @@ def read_heads(path: Path) -> list[Head]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             said = json.loads(line)
-            heads.append(Head(**said | {"at": datetime.fromisoformat(said["at"])}))
+            heads.append(_head_of(Head(**said | {"at": datetime.fromisoformat(said["at"])})))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path}: line {len(heads) + 1} is no head; {mend}") from error
+    if not heads:
+        raise BadInput(f"{path}: holds no head, so nothing can be held against it; {mend}")
     return heads
+
+
+def _head_of(said: Head) -> Head:
+    """The same head, if each of its fields is of its kind."""
+    texts = (said.digest, said.key, said.signature)
+    kinds = isinstance(said.place, int) and isinstance(said.made, dict) and said.at.tzinfo is not None
+    if not kinds or not all(isinstance(text, str) for text in texts):
+        raise ValueError("not the fields of a head")
+    return said
 
 
 def new_key(path: Path) -> str:
