@@ -27,6 +27,8 @@ REPLACED = (SPLIT, MERGED)
 """Where a case ends whose place others took. No move reaches them or leaves them; the database holds to it too."""
 LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
+AUDITOR = "legal"
+"""Whose audit counts; the database knows the role by this name."""
 AUDITED = PENALTY | {"audited"}
 """Where the legal audit has spoken: what it rests on is added to, never replaced."""
 
@@ -84,8 +86,8 @@ class Workflow(Strict):
     """Kinds that are a day, written as 2026-06-30."""
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
-    apart: list[str] = []
-    """Roles whose holder has no other part in the case (see `cases.parts`)."""
+    apart: list[str] = [AUDITOR]
+    """Roles whose holder has no other part in the case (see `cases.parts`); the legal auditor's always."""
     roles: dict[str, str] = Field(alias="role", min_length=1)
     """Who works on cases, and what each is."""
     transfer: Transfer | None = None
@@ -126,7 +128,9 @@ class Workflow(Strict):
                 raise ValueError(
                     f"the move to {move.to!r} waits unless there is {kind!r}, which [evidence] does not list"
                 )
-        for role in self.apart:
+        if AUDITOR not in self.apart:
+            raise ValueError(f"apart must hold {AUDITOR!r}: who audits a case has no other part in it")
+        for role in set(self.apart) - {AUDITOR}:
             if role not in self.roles:
                 raise ValueError(
                     f"apart holds {role!r}, which [role] does not list ({', '.join(self.roles)})"

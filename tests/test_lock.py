@@ -26,6 +26,10 @@ HELD: list[dict[str, Any]] = [
     FULL | {"two_officers": "李伟; 李伟"},
     FULL | {"two_officers": "Li Wei；li wei"},
     FULL | {"legal_audit": None},
+    FULL | {"two_officers": "李伟;李伟;李伟"},
+    FULL | {"two_officers": "李伟; 李 伟。"},
+    FULL | {"two_officers": '李伟";"李伟'},
+    FULL | {"two_officers": f"李伟; {AUDITOR}"},
 ]
 ROAD_TO_AUDIT = [
     ("field_check", "county", {}),
