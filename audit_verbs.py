@@ -24,13 +24,16 @@ def audit_verify(
         list[Path] | None,
         typer.Option("--heads", help="Heads kept elsewhere, as `audit sign --out` wrote them."),
     ] = None,
+    key: Annotated[
+        str, typer.Option("--key", help="The public key that must have signed, as `audit key` printed it.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Whether anything was altered, removed or put in: exit code 0 on a whole chain, 1 naming the first broken link."""
     from database.audit import audit
 
     settings = load_settings()
-    told = audit(db or settings.db, heads or [])
+    told = audit(db or settings.db, heads or [], key)
     try:
         files = list(_files(db or settings.db, settings.evidence))
     except TiankanError as error:

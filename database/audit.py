@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from database.audit_derived import derived_faults
 from database.audit_rows import UNREADABLE, Fault, by_table, first_unreadable, row_faults
 from database.engine import open_database, transaction
-from database.heads import Head, load_key, read_heads, sign, stored
+from database.heads import Head, check_key, load_key, read_heads, sign, stored
 from database.revisions import HEAD
 from database.seal_tables import HeadRow, SealRow
 from database.seals import SEALED, seal_digest
@@ -29,15 +29,17 @@ class Audited:
     faults: list[Fault]
 
 
-def audit(db: str, heads: Sequence[Path] = ()) -> Audited:
-    """The chain of a database, with heads kept elsewhere.
+def audit(db: str, heads: Sequence[Path] = (), key: str = "") -> Audited:
+    """The chain of a database, with heads kept elsewhere; `key`: the public key of which a head must be there.
 
     Raises:
-        BadInput: no such database, or a file holds no heads.
+        BadInput: no such database, a file holds no heads, or the key is none.
     """
+    if key:
+        check_key(key)
     kept = [head for path in heads for head in read_heads(path)]
     with transaction(open_database(db, create=False), writes=False) as session:
-        return look(session, kept)
+        return look(session, kept, key)
 
 
 def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
@@ -58,8 +60,11 @@ def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
     return head
 
 
-def look(session: Session, heads: Sequence[Head] = ()) -> Audited:
-    """All that there is to say of the chain; `heads` were kept outside of this database."""
+def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited:
+    """All that there is to say of the chain; `heads` were kept outside of this database, `key` is who must have signed.
+
+    Heads of other keys are held against the chain, but do not count.
+    """
     try:
         seals = list(session.scalars(select(SealRow).order_by(SealRow.place)))
     except UNREADABLE as error:
@@ -67,6 +72,9 @@ def look(session: Session, heads: Sequence[Head] = ()) -> Audited:
     here, found = _stored(session)
     all_heads = [*here, *(head for head in heads if head not in here)]
     found += [*_chain(seals), *_heads(seals, all_heads), *_missing(here, heads)]
+    counted = [head for head in all_heads if head.key == key.lower()] if key else all_heads
+    if key and not counted:
+        found.append(Fault(0, f"no head is of key {key}: nothing shows that the chain was not made anew"))
     links, forged = by_table(seals)
     found += forged
     for name, sealed in SEALED.items():
@@ -75,8 +83,8 @@ def look(session: Session, heads: Sequence[Head] = ()) -> Audited:
     return Audited(
         links=len(seals),
         rows=sum(seal.rows for seal in seals if isinstance(seal.rows, int)),
-        heads=len(all_heads),
-        signed=_when(max(head.at for head in all_heads)) if all_heads else "",
+        heads=len(counted),
+        signed=_when(max(head.at for head in counted)) if counted else "",
         faults=sorted(found, key=lambda fault: fault.place or len(seals) + 1),
     )
 

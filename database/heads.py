@@ -123,6 +123,20 @@ def new_key(path: Path) -> str:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
+def check_key(key: str) -> None:
+    """Nothing, if it is a public key as `audit key` prints it.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+    except ValueError as error:
+        raise BadInput(
+            f"--key: {key!r} is no public key; give the 64 hexadecimal digits that `audit key` printed"
+        ) from error
+
+
 def load_key(path: Path) -> Ed25519PrivateKey:
     """A private key.
 

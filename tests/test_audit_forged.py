@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cases.store import CaseStore
 from database import seals
-from database.audit import look
+from database.audit import audit, look
 from database.cadastre_tables import FeatureRow
 from database.heads import Head, load_key, new_key, read_heads, sign, stored
 from database.revisions import WRITE_LOCK
@@ -169,6 +169,24 @@ def test_what_cannot_be_read_is_named(
     forging.execute(text(statement))
     found = told(forging, whole[1])
     assert any(said in one for one in found), found
+
+
+def test_a_chain_made_anew_bears_no_head_of_the_key(
+    whole: tuple[CaseStore, list[Head]], forging: Session, tmp_path: Path
+) -> None:
+    """Everything is sealed once more after an alteration, and signed by the forger."""
+    key = whole[1][0].key
+    assert look(forging, [], key).faults == []
+    for statement in ("UPDATE event SET actor = '赵六'", "DELETE FROM seal", "DELETE FROM head"):
+        forging.execute(text(statement))
+    seals.seal_all(forging, "")
+    new_key(tmp_path / "forger.pem")
+    sign(forging, load_key(tmp_path / "forger.pem"), {})
+    assert (look(forging, []).faults, look(forging, []).heads) == ([], 1)  # Who knows no key is told nothing.
+    found = look(forging, [], key)
+    assert found.heads == 0 and found.faults[0].text.startswith(f"no head is of key {key}")
+    with pytest.raises(BadInput, match="'abc' is no public key; give the 64 hexadecimal digits"):
+        audit("none.db", key="abc")
 
 
 def test_a_file_without_heads_shows_nothing(tmp_path: Path, whole: tuple[CaseStore, list[Head]]) -> None:
