@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from database.audit_derived import derived_faults
 from database.audit_rows import UNREADABLE, Fault, by_table, first_unreadable, row_faults
 from database.engine import open_database, transaction
-from database.heads import Head, check_key, load_key, read_heads, sign, stored
+from database.heads import Head, check_key, load_key, newest_of, read_heads, sign, stored
 from database.revisions import HEAD
 from database.seal_tables import HeadRow, SealRow
 from database.seals import SEALED, seal_digest
@@ -43,7 +43,7 @@ def audit(db: str, heads: Sequence[Path] = (), key: str = "") -> Audited:
 
 
 def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
-    """Signs the end of the chain, and adds the head to a file.
+    """Signs the end of the chain, and adds the head to a file; where nothing is new, the newest of this key.
 
     Raises:
         BadInput: no such database or key; the file cannot be written.
@@ -51,13 +51,20 @@ def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
     private = load_key(key)
     with transaction(open_database(db, create=False), writes=True) as session:
         head = sign(session, private, {"revision": HEAD})
-        if head and out:
+        kept = head or newest_of(session, private)
+        if kept and out:
             try:
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(head.line() + "\n")
+                _keep(kept, out)
             except OSError as error:
                 raise cannot_write(out, error) from error
     return head
+
+
+def _keep(head: Head, out: Path) -> None:
+    if out.exists() and head.line() in out.read_text(encoding="utf-8", errors="replace").splitlines():
+        return
+    with out.open("a", encoding="utf-8") as file:
+        file.write(head.line() + "\n")
 
 
 def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited:

@@ -71,6 +71,13 @@ def sign(session: Session, key: Ed25519PrivateKey, made: dict[str, Any]) -> Head
     return head
 
 
+def newest_of(session: Session, key: Ed25519PrivateKey) -> Head | None:
+    """The last head in the database that this key signed; None where there is none."""
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+    own = [head for head in stored(session) if head.key == public and head.is_genuine]
+    return own[-1] if own else None
+
+
 def stored(session: Session) -> Iterator[Head]:
     """The heads in the database, oldest first."""
     for row in session.scalars(select(HeadRow).order_by(HeadRow.serial)):
