@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import terminal
+from ground.errors import TiankanError
 from settings import load_settings
 
 audit_app = typer.Typer(no_args_is_help=True, help="The hash chain: verify, sign, key.")
@@ -23,14 +24,22 @@ def audit_verify(
         list[Path] | None,
         typer.Option("--heads", help="Heads kept elsewhere, as `audit sign --out` wrote them."),
     ] = None,
+    key: Annotated[
+        str, typer.Option("--key", help="The public key that must have signed, as `audit key` printed it.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Whether anything was altered, removed or put in: exit code 0 on a whole chain, 1 naming the first broken link."""
     from database.audit import audit
 
     settings = load_settings()
-    told = audit(db or settings.db, heads or [])
-    files = list(_files(db or settings.db, settings.evidence))
+    told = audit(db or settings.db, heads or [], key)
+    try:
+        files = list(_files(db or settings.db, settings.evidence))
+    except TiankanError as error:
+        if not told.faults:
+            raise
+        files = [f"the files of evidence were not looked at: {error}"]
     if json:
         terminal.print_json(asdict(told) | {"files": files})
     else:

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cases import history, numbering
+from cases.parts import REOPENED
 from cases.store import CaseStore
 from cases.workflow import REPLACED
 from database import seals
@@ -188,9 +189,11 @@ def _proof(session: Session, one: Successor) -> tuple[str, dict[str, str]] | Non
         return None
     said, evidence = [], dict[str, str]()
     for row in one.origins:
-        proven = select(EventRow).where(EventRow.case_id == row.id, EventRow.to_status == PROVEN)
-        last = session.scalar(proven.order_by(EventRow.serial.desc()).limit(1))
-        if last is None:
+        # Who goes to the field again, or was reopened, is to prove it anew.
+        asked = EventRow.to_status.in_((PROVEN, "field_check", "returned")) | EventRow.kind.in_(REOPENED)
+        told = select(EventRow).where(EventRow.case_id == row.id, asked, EventRow.kind != "evidence")
+        last = session.scalar(told.order_by(EventRow.serial.desc()).limit(1))
+        if last is None or last.to_status != PROVEN or last.kind in REOPENED:
             return None
         said.append(f"{row.id} was proven by {last.actor} at {last.at:%Y-%m-%d %H:%M} UTC")
         evidence |= last.evidence

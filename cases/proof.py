@@ -5,11 +5,18 @@ import re
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cases.workflow import as_read
 from database.evidence_tables import EvidenceRow
 
 REFERENCE = re.compile(r"sha256:([0-9a-fA-F]{64})")
+LIKE_ONE = re.compile(r"sha-?256\s*[:=]|[0-9a-f]{64}")
 BETWEEN = re.compile(r"[\s;；,，]+")
 """What may stand between several references."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text means a file, however it is written: such a one is looked up, and never passes as words."""
+    return LIKE_ONE.search(as_read(text)) is not None
 
 
 def usable(session: Session, case_id: str, reference: str, kind: str | None = None) -> str | None:

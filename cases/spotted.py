@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from cadastre.facts import Facts
 from cases import history, watched
 from cases.rules import Judgement
-from cases.workflow import MACHINE, Workflow
+from cases.workflow import AUDITED, MACHINE, Workflow
 from database import bulk, seals
 from database.spot_tables import LookRow, SightingRow
 from database.tables import CaseRow
@@ -201,7 +201,7 @@ class _Book:
             self._reopen(change, spot, outcome, told)
             self._stand_on(change, past.case_id)
             return
-        if outcome == JOINED and past.classes == {REPORTED}:
+        if outcome == JOINED and past.classes == {REPORTED} and past.status not in AUDITED:
             self._stand_on(change, past.case_id)
             told += "; the case now stands on it"
             self.pasts[spot] = replace(past, classes=past.classes | {row[1]})

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, tex
 from sqlalchemy.orm import Session, lazyload
 
 from cases import history, numbering, waiting
-from cases.proof import usable
+from cases.parts import check_parts
+from cases.proof import is_reference, usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
 from database import seals
@@ -151,6 +152,7 @@ class CaseStore:
             _usable(session, case_id, given)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
+            check_parts(session, workflow, row, given, actor, role)
             when = waiting.moment_of(session, case_id, step, row.held | given, at)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
             origin, version = row.status, row.version
@@ -167,7 +169,6 @@ class CaseStore:
                 origin=origin, to=to, evidence=given,
             )  # fmt: skip
             history.append(session, [told])
-            session.flush()
             session.refresh(row)
             return self.record(session, row)
 
@@ -255,7 +256,7 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
 def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
     """Nothing, if every file that is referred to was given for this case and proves what it is given for."""
     for kind, reference in given.items():
-        why = usable(session, case_id, reference, kind) if "sha256:" in reference else None
+        why = usable(session, case_id, reference, kind) if is_reference(reference) else None
         if why:
             raise IllegalMove(f"case {case_id}: {kind}: {why}")
 

@@ -32,20 +32,22 @@ def moment_of(
 
 def _in_order(session: Session, case_id: str, at: datetime | None) -> datetime:
     now = datetime.now(UTC)
-    if at is None:
-        return now
-    if at.tzinfo is None or at > now + AHEAD:
+    if at is not None and (at.tzinfo is None or at > now + AHEAD):
         raise IllegalMove(
             f"case {case_id}: a move of {at.isoformat()} lies in the future or names no zone; give the time it was made"
         )
     moves = select(EventRow).where(EventRow.case_id == case_id, EventRow.kind == "moved")
     last = session.scalar(moves.order_by(EventRow.serial.desc()).limit(1))
-    if last is not None and at < last.at:
-        raise IllegalMove(
-            f"case {case_id} was moved to {last.to_status} by {last.actor} at {last.at.isoformat(timespec='seconds')}; "
-            f"no move of {at.isoformat(timespec='seconds')} can follow that"
-        )
-    return at
+    when = at or now
+    if last is None or when >= last.at:
+        return when
+    if at is None and last.at - now <= AHEAD:
+        return last.at  # The other machine's clock is ahead of ours.
+    said = f"{when.isoformat(timespec='seconds')}"
+    raise IllegalMove(
+        f"case {case_id} was moved to {last.to_status} by {last.actor} at {last.at.isoformat(timespec='seconds')}; "
+        + (f"no move of {said} can follow that" if at else f"this machine's clock says {said}, set it right")
+    )
 
 
 def _check(session: Session, case_id: str, step: Move, held: dict[str, str], at: datetime) -> None:

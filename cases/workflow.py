@@ -1,20 +1,19 @@
 """The workflow: which moves a case may make, read from workflow.toml; what a move needs, decided here."""
 
-import unicodedata
 from datetime import date
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from cases.people import MACHINE as MACHINE
+from cases.people import MACHINE_ROLE as MACHINE_ROLE
+from cases.people import as_read as as_read
+from cases.people import people_of, person
 from cases.rules import NEED_A_PERSON, Verdict
 from ground.errors import BadInput, IllegalMove
 from ground.tables import Strict, load_toml, parse
 
 WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
-MACHINE = "tiankan"
-MACHINE_ROLE = "machine"
-"""Actor and role of what the software does by itself. It may open and judge; it has no moves."""
-
 PENALTY = {"notice", "hearing", "decision", "served", "court", "executed"}
 SAID_BY_A_PERSON = PENALTY | {"violation"}
 """Where the machine may leave no case."""
@@ -28,6 +27,10 @@ REPLACED = (SPLIT, MERGED)
 """Where a case ends whose place others took. No move reaches them or leaves them; the database holds to it too."""
 LOCK = {"field_evidence", "two_officers", "legal_audit"}
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
+AUDITOR = "legal"
+"""Whose audit counts; the database knows the role by this name."""
+AUDITED = PENALTY | {"audited"}
+"""Where the legal audit has spoken: what it rests on is added to, never replaced."""
 
 
 class Wait(Strict):
@@ -83,6 +86,8 @@ class Workflow(Strict):
     """Kinds that are a day, written as 2026-06-30."""
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
+    apart: list[str] = [AUDITOR]
+    """Roles whose holder has no other part in the case (see `cases.parts`); the legal auditor's always."""
     roles: dict[str, str] = Field(alias="role", min_length=1)
     """Who works on cases, and what each is."""
     transfer: Transfer | None = None
@@ -122,6 +127,13 @@ class Workflow(Strict):
             if kind not in self.evidence:
                 raise ValueError(
                     f"the move to {move.to!r} waits unless there is {kind!r}, which [evidence] does not list"
+                )
+        if AUDITOR not in self.apart:
+            raise ValueError(f"apart must hold {AUDITOR!r}: who audits a case has no other part in it")
+        for role in set(self.apart) - {AUDITOR}:
+            if role not in self.roles:
+                raise ValueError(
+                    f"apart holds {role!r}, which [role] does not list ({', '.join(self.roles)})"
                 )
         for role in move.roles:
             if role not in {*self.roles, MACHINE_ROLE}:
@@ -218,8 +230,7 @@ def check_move(
 
 
 def _are_two(officers: str) -> bool:
-    # As read, a full-width ； is a semicolon.
-    return len({name.strip() for name in as_read(officers).split(";")} - {"", MACHINE}) >= 2
+    return len(people_of(officers)) >= 2
 
 
 def _not_two(officers: str) -> str:
@@ -247,16 +258,8 @@ def check_person(case_id: str, actor: str) -> None:
     Raises:
         IllegalMove: it is not.
     """
-    if as_read(actor) in {"", MACHINE}:
+    if person(actor) in {"", MACHINE}:
         raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
-
-
-def as_read(text: str) -> str:
-    """What tells two texts apart for a reader: neither width, case and spaces nor invisible characters do."""
-    parts = ((c, unicodedata.category(c)) for c in unicodedata.normalize("NFKC", text))
-    return " ".join(
-        "".join(" " if kind == "Cc" else c for c, kind in parts if kind != "Cf").casefold().split()
-    )
 
 
 def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | None = None) -> None:

@@ -1,40 +1,21 @@
 """Whether the hash chain still holds: every link, every row it names, every row there is, every signed head."""
 
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from database.audit_derived import derived_faults
+from database.audit_rows import UNREADABLE, Fault, by_table, first_unreadable, row_faults
 from database.engine import open_database, transaction
-from database.heads import Head, load_key, read_heads, sign, stored
+from database.heads import Head, check_key, load_key, newest_of, read_heads, sign, stored
 from database.revisions import HEAD
-from database.seal_tables import SealRow
-from database.seals import SEALED, Sealed, content_of, digest_of, read, seal_digest
-from database.tables import ChangeRow, JudgementRow
+from database.seal_tables import HeadRow, SealRow
+from database.seals import SEALED, seal_digest
 from ground.files import cannot_write
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong in a sentence; `place`: the link where it shows, 0 where no link names it."""
-
-    place: int
-    text: str
-
-
-@dataclass
-class _Links:
-    """The seals of one table."""
-
-    added: list[SealRow] = field(default_factory=list)
-    altered: dict[str, list[SealRow]] = field(default_factory=lambda: defaultdict(list))
-    """By serial or key, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +29,21 @@ class Audited:
     faults: list[Fault]
 
 
-def audit(db: str, heads: Sequence[Path] = ()) -> Audited:
-    """The chain of a database, with heads kept elsewhere.
+def audit(db: str, heads: Sequence[Path] = (), key: str = "") -> Audited:
+    """The chain of a database, with heads kept elsewhere; `key`: the public key of which a head must be there.
 
     Raises:
-        BadInput: no such database, or a file holds no heads.
+        BadInput: no such database, a file holds no heads, or the key is none.
     """
+    if key:
+        check_key(key)
     kept = [head for path in heads for head in read_heads(path)]
     with transaction(open_database(db, create=False), writes=False) as session:
-        return look(session, kept)
+        return look(session, kept, key)
 
 
 def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
-    """Signs the end of the chain, and adds the head to a file.
+    """Signs the end of the chain, and adds the head to a file; where nothing is new, the newest of this key.
 
     Raises:
         BadInput: no such database or key; the file cannot be written.
@@ -68,41 +51,64 @@ def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
     private = load_key(key)
     with transaction(open_database(db, create=False), writes=True) as session:
         head = sign(session, private, {"revision": HEAD})
-        if head and out:
+        kept = head or newest_of(session, private)
+        if kept and out:
             try:
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(head.line() + "\n")
+                _keep(kept, out)
             except OSError as error:
                 raise cannot_write(out, error) from error
     return head
 
 
-def look(session: Session, heads: Sequence[Head] = ()) -> Audited:
-    """All that there is to say of the chain; `heads` were kept outside of this database."""
-    seals = list(session.scalars(select(SealRow).order_by(SealRow.place)))
-    here = list(stored(session))
+def _keep(head: Head, out: Path) -> None:
+    if out.exists() and head.line() in out.read_text(encoding="utf-8", errors="replace").splitlines():
+        return
+    with out.open("a", encoding="utf-8") as file:
+        file.write(head.line() + "\n")
+
+
+def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited:
+    """All that there is to say of the chain; `heads` were kept outside of this database, `key` is who must have signed.
+
+    Heads of other keys are held against the chain, but do not count.
+    """
+    try:
+        seals = list(session.scalars(select(SealRow).order_by(SealRow.place)))
+    except UNREADABLE as error:
+        return _unreadable(*first_unreadable(session, SealRow, error))
+    here, found = _stored(session)
     all_heads = [*here, *(head for head in heads if head not in here)]
-    found = [*_chain(seals), *_heads(seals, all_heads), *_missing(here, heads)]
-    links: dict[str, _Links] = defaultdict(_Links)
-    for seal in seals:
-        if seal.was:
-            links[seal.what].altered[str(seal.first) if seal.first is not None else seal.key].append(seal)
-        else:
-            links[seal.what].added.append(seal)
-    for name in links.keys() - SEALED.keys():
-        found += [
-            Fault(seal.place, f"link {seal.place} names a table {name!r}") for seal in links[name].added
-        ]
+    found += [*_chain(seals), *_heads(seals, all_heads), *_missing(here, heads)]
+    counted = [head for head in all_heads if head.key == key.lower()] if key else all_heads
+    if key and not counted:
+        found.append(Fault(0, f"no head is of key {key}: nothing shows that the chain was not made anew"))
+    links, forged = by_table(seals)
+    found += forged
     for name, sealed in SEALED.items():
-        found += _rows(session, sealed, links[name])
-    found += _latest(session)
+        found += row_faults(session, sealed, links[name])
+    found += derived_faults(session, seals)
     return Audited(
         links=len(seals),
-        rows=sum(seal.rows for seal in seals),
-        heads=len(all_heads),
-        signed=_when(max(head.at for head in all_heads)) if all_heads else "",
+        rows=sum(seal.rows for seal in seals if isinstance(seal.rows, int)),
+        heads=len(counted),
+        signed=_when(max(head.at for head in counted)) if counted else "",
         faults=sorted(found, key=lambda fault: fault.place or len(seals) + 1),
     )
+
+
+def _unreadable(place: int, why: str) -> Audited:
+    """A chain that cannot be followed beyond a link."""
+    fault = Fault(place, f"link {place} cannot be read ({why})")
+    return Audited(links=0, rows=0, heads=0, signed="", faults=[fault])
+
+
+def _stored(session: Session) -> tuple[list[Head], list[Fault]]:
+    """The heads in the database; a fault where one cannot be read."""
+    try:
+        return list(stored(session)), []
+    except UNREADABLE as error:
+        serial, why = first_unreadable(session, HeadRow, error)
+        return [], [Fault(0, f"head: row {serial} cannot be read ({why})")]
 
 
 def _chain(seals: list[SealRow]) -> Iterator[Fault]:
@@ -123,7 +129,8 @@ def _heads(seals: list[SealRow], heads: Sequence[Head]) -> Iterator[Fault]:
     at = {seal.place: seal.digest for seal in seals}
     for head in heads:
         if not head.is_genuine:
-            yield Fault(head.place, f"the head signed at {_when(head.at)} does not bear its signature")
+            place = head.place if isinstance(head.place, int) else 0
+            yield Fault(place, f"the head signed at {_when(head.at)} does not bear its signature")
         elif head.place not in at:
             gone = f"the chain was cut off: {_when(head.at)} link {head.place} was signed, now it ends at {len(seals)}"
             yield Fault(min(head.place, len(seals) + 1), gone)
@@ -135,94 +142,6 @@ def _missing(here: Sequence[Head], heads: Sequence[Head]) -> Iterator[Fault]:
     for head in heads:
         if head not in here:
             yield Fault(head.place, f"the head signed at {_when(head.at)} is no longer in the database")
-
-
-def _rows(session: Session, sealed: Sealed, links: _Links) -> Iterator[Fault]:
-    """Rows against their seals."""
-    name = sealed.row.__tablename__
-    if sealed.key:
-        yield from _by_key(session, sealed, links, name)
-    else:
-        yield from _by_serial(session, sealed, links, name)
-    for ident, several in links.altered.items():
-        for one, other in pairwise(several):
-            if one.content != content_of(other.was):
-                text = f"link {other.place} says that {name} {ident} was something else than link {one.place} left"
-                yield Fault(other.place, text)
-
-
-def _by_serial(session: Session, sealed: Sealed, links: _Links, name: str) -> Iterator[Fault]:
-    rows = iter(read(session, sealed.row))
-    row = next(rows, None)
-    for seal in sorted(links.added, key=lambda one: one.first or 0):
-        digests, first, last = [], seal.first or 0, seal.last or 0
-        while row is not None and row["serial"] < first:
-            yield Fault(0, f"{name}: row {row['serial']} was put in: no link names it")
-            row = next(rows, None)
-        while row is not None and row["serial"] <= last:
-            said = yield from _as_added(sealed, links, name, row, str(row["serial"]))
-            digests.append(said)
-            row = next(rows, None)
-        yield from _held(seal, name, digests, f"rows {first} to {last}")
-    while row is not None:
-        yield Fault(0, f"{name}: row {row['serial']} was put in: no link names it")
-        row = next(rows, None)
-
-
-def _by_key(session: Session, sealed: Sealed, links: _Links, name: str) -> Iterator[Fault]:
-    seals = {seal.key: seal for seal in links.added}
-    for key, rows in groupby(read(session, sealed.row), sealed.key_of):
-        digests = []
-        for row in rows:
-            said = yield from _as_added(sealed, links, name, row, key)
-            digests.append(said)
-        seal = seals.pop(key, None)
-        if seal is None:
-            yield Fault(
-                0, f"{name}: {len(digests)} rows of {sealed.key} {key} were put in: no link names them"
-            )
-        else:
-            yield from _held(seal, name, digests, f"{sealed.key} {key}")
-    for key, seal in seals.items():
-        yield from _held(seal, name, [], f"{sealed.key} {key}")
-
-
-def _as_added(
-    sealed: Sealed, links: _Links, name: str, row: dict[str, Any], ident: str
-) -> Generator[Fault, None, str]:
-    """The digest that a row had when it was added; a fault if it is not what it was last altered to."""
-    now = digest_of(sealed.row, row)
-    altered = links.altered.get(ident)
-    if not altered:
-        return now
-    if content_of(now) != altered[-1].content:
-        yield Fault(altered[-1].place, f"{name} {ident} is not as link {altered[-1].place} left it")
-    return altered[0].was
-
-
-def _held(seal: SealRow, name: str, digests: list[str], which: str) -> Iterator[Fault]:
-    if len(digests) != seal.rows:
-        text = f"{name}: {which} are {len(digests)}, link {seal.place} sealed {seal.rows}"
-        yield Fault(seal.place, text)
-    elif content_of(*digests) != seal.content:
-        what = "was altered" if seal.rows == 1 else "were altered or put into another order"
-        yield Fault(seal.place, f"{name}: {which} {what} since link {seal.place} sealed them")
-
-
-def _latest(session: Session) -> Iterator[Fault]:
-    """Changes that do not point to the last judgement on them: the one column that no seal holds."""
-    last, newer = aliased(JudgementRow), aliased(JudgementRow)
-    query = (
-        select(ChangeRow.serial)
-        .outerjoin(last, (last.id == ChangeRow.judgement_id) & (last.change_id == ChangeRow.id))
-        .where(
-            (last.id.is_(None) & ChangeRow.judgement_id.is_not(None))
-            | (last.id.is_(None) & exists().where(newer.change_id == ChangeRow.id))
-            | exists().where((newer.change_id == ChangeRow.id) & (newer.judged > last.judged))
-        )
-    )
-    for serial in session.scalars(query):
-        yield Fault(0, f"change: row {serial} does not point to the last judgement on it")
 
 
 def _when(at: datetime) -> str:

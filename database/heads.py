@@ -71,6 +71,13 @@ def sign(session: Session, key: Ed25519PrivateKey, made: dict[str, Any]) -> Head
     return head
 
 
+def newest_of(session: Session, key: Ed25519PrivateKey) -> Head | None:
+    """The last head in the database that this key signed; None where there is none."""
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+    own = [head for head in stored(session) if head.key == public and head.is_genuine]
+    return own[-1] if own else None
+
+
 def stored(session: Session) -> Iterator[Head]:
     """The heads in the database, oldest first."""
     for row in session.scalars(select(HeadRow).order_by(HeadRow.serial)):
@@ -89,12 +96,23 @@ def read_heads(path: Path) -> list[Head]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             said = json.loads(line)
-            heads.append(Head(**said | {"at": datetime.fromisoformat(said["at"])}))
+            heads.append(_head_of(Head(**said | {"at": datetime.fromisoformat(said["at"])})))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path}: line {len(heads) + 1} is no head; {mend}") from error
+    if not heads:
+        raise BadInput(f"{path}: holds no head, so nothing can be held against it; {mend}")
     return heads
+
+
+def _head_of(said: Head) -> Head:
+    """The same head, if each of its fields is of its kind."""
+    texts = (said.digest, said.key, said.signature)
+    kinds = isinstance(said.place, int) and isinstance(said.made, dict) and said.at.tzinfo is not None
+    if not kinds or not all(isinstance(text, str) for text in texts):
+        raise ValueError("not the fields of a head")
+    return said
 
 
 def new_key(path: Path) -> str:
@@ -110,6 +128,20 @@ def new_key(path: Path) -> str:
         part.touch(mode=0o600)
         part.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def check_key(key: str) -> None:
+    """Nothing, if it is a public key as `audit key` prints it.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+    except ValueError as error:
+        raise BadInput(
+            f"--key: {key!r} is no public key; give the 64 hexadecimal digits that `audit key` printed"
+        ) from error
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

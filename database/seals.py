@@ -48,6 +48,8 @@ class Sealed:
     row: type[Base]
     key: str = ""
     leaves_out: frozenset[str] = field(default=frozenset())
+    altered: bool = False
+    """Whether rows may be altered; of all others a link that says so is a forgery."""
     since: str = "0004"
     """The revision that brought the table into the chain."""
 
@@ -59,11 +61,11 @@ class Sealed:
 SEALED = {
     each.row.__tablename__: each
     for each in (
-        Sealed(SceneRow, "id"),
-        Sealed(PairRow, "id"),
-        Sealed(ChangeRow, leaves_out=frozenset({"judgement_id"})),
+        Sealed(SceneRow, "id", altered=True),
+        Sealed(PairRow, "id", altered=True),
+        Sealed(ChangeRow, leaves_out=frozenset({"judgement_id"}), altered=True),
         Sealed(JudgementRow, "judged"),
-        Sealed(CaseRow),
+        Sealed(CaseRow, altered=True),
         Sealed(EventRow),
         Sealed(EvidenceRow, since="0006"),
         Sealed(RulebookRow, "id"),

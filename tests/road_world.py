@@ -48,6 +48,7 @@ TO_A_PENALTY = PENAL | {"province_review", "violation", "filed", "investigation"
 TWO = ("李伟; 张敏", "李伟；张敏", "Li Wei;Zhang Min")
 ONE = ("李伟", "李伟;李伟", "Li Wei；ＬＩ ＷＥＩ", "李伟;\u200b李伟", "李伟; ", "tiankan;李伟")
 ACTORS = ("李伟", "张敏", "王芳", " 李伟 ")
+AUDITORS = ("周正", "吴静")
 NOBODY = ("", " ", "tiankan", "Tiankan ", "\u200b")
 OPEN_AT_ONCE = 12
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -78,6 +79,8 @@ class Known:
     """When it was moved last."""
     passed: list[tuple[str, str]] = field(default_factory=list)
     """(status, role) of every step."""
+    parts: set[tuple[str, bool]] = field(default_factory=set)
+    """(name, whether as legal auditor) of who made them."""
 
 
 @dataclass
@@ -143,6 +146,12 @@ class Anybody:
         assert as_read(actor) not in {"", "tiankan"}
         known.status, known.version, known.told = to, known.version + 1, known.told + 1
         known.passed.append((to, role))
+        known.parts.add((actor.strip(), role == "legal"))
+        auditors = {name for name, audits in known.parts if audits}
+        officers = {name.strip() for name in moved.held.get("two_officers", "").replace("；", ";").split(";")}
+        assert not auditors & ({name for name, audits in known.parts if not audits} | officers), (
+            "one in two parts"
+        )
         known.last = more.get("at") or datetime.now(UTC)
         assert (moved.status, moved.version) == (to, known.version)
         self.counts["moved"] += 1
@@ -164,7 +173,8 @@ class Anybody:
         evidence = self._evidence(role, self.dice.choice(TWO if self.dice.random() < 0.9 else ONE))
         for kind in self.dice.sample(sorted(evidence), self.dice.choice([0, 0, 0, 1, 3])):
             del evidence[kind]
-        self._move(case, to, role, self.dice.choice(ACTORS), evidence)
+        usual = AUDITORS if role == "legal" and self.dice.random() < 0.9 else ACTORS
+        self._move(case, to, role, self.dice.choice(usual), evidence)
 
     def _anything(self, case: str) -> None:
         role = self.dice.choice(sorted(HANDS))

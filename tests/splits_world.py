@@ -20,7 +20,7 @@ from database.audit import audit
 from detection import changes as change_frame
 from ground.crs import LONLAT, to_crs
 from pipeline import judge_changes
-from tests.cases_world import GRID, ROAD, changes_of, new_url, rect
+from tests.cases_world import AUDITOR, GRID, ROAD, changes_of, new_url, rect
 from tests.registry_world import brought, day, written
 
 SQUARE = rect(0, 0, 200, 100)
@@ -116,7 +116,8 @@ def join(store: CaseStore, *case_ids: str, **more: Any) -> Merged:
 def walk(store: CaseStore, case_id: str, *steps: tuple[str, str, dict[str, str]]) -> Case:
     """A case moved."""
     for to, role, evidence in steps:
-        store.move(case_id, to, ROAD, actor="李伟", role=role, evidence=evidence)
+        actor = AUDITOR if role == "legal" else "李伟"
+        store.move(case_id, to, ROAD, actor=actor, role=role, evidence=evidence)
     return store.case(case_id)
 
 

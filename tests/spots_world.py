@@ -10,7 +10,7 @@ import shapely
 from cases.ledger import Added
 from cases.store import CaseStore
 from spots import plane
-from tests.cases_world import ROAD, lonlat_changes, put
+from tests.cases_world import AUDITOR, ROAD, lonlat_changes, put
 
 LON, LAT = 112.0, 37.0
 PER_LON, PER_LAT = (float(each) for each in plane._meters_a_degree(LAT))
@@ -72,7 +72,8 @@ def bring(store: CaseStore, case: str, to: str, on: str = "05-01", **more: str) 
     """A case brought to a verdict by people, step by step, all of it on one day."""
     for status, role, evidence in WAY[to]:
         extra = more if status == to else {}
-        store.move(case, status, ROAD, actor="王芳", role=role, evidence=evidence | extra, at=day(on))
+        actor = AUDITOR if role == "legal" else "王芳"
+        store.move(case, status, ROAD, actor=actor, role=role, evidence=evidence | extra, at=day(on))
 
 
 def jittered(shape: Any, dx: float, dy: float) -> Any:

@@ -163,6 +163,8 @@ def test_the_verbs(tmp_path: Path) -> None:
         "nothing to sign"
         in tiankan("audit", "sign", "--key", tmp_path / "k.pem", "--db", db, "--out", head)[1]
     )
+    again = ("audit", "sign", "--key", tmp_path / "k.pem", "--db", db, "--out", tmp_path / "copy.jsonl")
+    assert tiankan(*again)[0] == 0 and (tmp_path / "copy.jsonl").read_text() == head.read_text()
     put(store, row_of_changes(2, first=50))
     case = store.cases(CaseFilter()).items[-1]
     store.move(case.id, "field_check", ROAD, actor="李伟", role="county")

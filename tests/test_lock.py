@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from cases.store import CaseFilter, CaseStore
 from cases.workflow import BEFORE, LOCK, PENALTY
 from ground.errors import IllegalMove
-from tests.cases_world import ROAD, new_store, put, row_of_changes
+from tests.cases_world import AUDITOR, ROAD, new_store, put, row_of_changes
 from tests.spots_world import box, bring, seen
 
 FULL = {"field_evidence": "f", "two_officers": "李伟;张敏", "legal_audit": "l", "photo": "p"}
@@ -26,6 +26,10 @@ HELD: list[dict[str, Any]] = [
     FULL | {"two_officers": "李伟; 李伟"},
     FULL | {"two_officers": "Li Wei；li wei"},
     FULL | {"legal_audit": None},
+    FULL | {"two_officers": "李伟;李伟;李伟"},
+    FULL | {"two_officers": "李伟; 李 伟。"},
+    FULL | {"two_officers": '李伟";"李伟'},
+    FULL | {"two_officers": f"李伟; {AUDITOR}"},
 ]
 ROAD_TO_AUDIT = [
     ("field_check", "county", {}),
@@ -52,7 +56,8 @@ def first(store: CaseStore) -> str:
 
 def walk(store: CaseStore, case: str, *steps: tuple[str, str, dict[str, str]]) -> None:
     for to, role, evidence in steps:
-        store.move(case, to, ROAD, actor="王芳", role=role, evidence=evidence)
+        actor = AUDITOR if role == "legal" else "王芳"
+        store.move(case, to, ROAD, actor=actor, role=role, evidence=evidence)
 
 
 def written(store: CaseStore, case: str, status: str, held: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from cases.supervising import supervise, supervised
 from cases.transfer import advice
 from cases.workflow import WORKFLOW_TOML, check_evidence, load_workflow
 from ground.errors import BadInput, IllegalMove
-from tests.cases_world import ROAD, new_store, put, row_of_changes
+from tests.cases_world import AUDITOR, ROAD, new_store, put, row_of_changes
 from tests.spots_world import WAY, bring
 from tests.test_cli import tiankan
 
@@ -33,7 +33,8 @@ def first(store: CaseStore) -> str:
 
 def walk(store: CaseStore, case: str, steps: list[tuple[str, str, dict[str, str]]], at: datetime) -> None:
     for to, role, evidence in steps:
-        store.move(case, to, ROAD, actor="王芳", role=role, evidence=evidence, at=at)
+        actor = AUDITOR if role == "legal" else "王芳"
+        store.move(case, to, ROAD, actor=actor, role=role, evidence=evidence, at=at)
 
 
 def decide(store: CaseStore, case: str, at: datetime, **evidence: str) -> str:

@@ -115,6 +115,8 @@ def test_no_arrow_is_given_to_the_machine() -> None:
 
 
 TYPOS = [
+    ('apart    = ["legal"]', 'apart    = ["city"]', "apart must hold 'legal': who audits a case has no other part"),
+    ('apart    = ["legal"]', 'apart    = ["legal", "citty"]', r"apart holds 'citty', which \[role\] does not list"),
     ('to    = "proven"', 'too = "proven"', r"move\.1\.too: is not a known key; allowed are clears, from"),
     (', doubt = "doubt" }', "}", r"start must name a status for each of doubt, suspected_violation"),
     ('from  = ["field_check"]', 'from = ["feld_check"]', r"starts at 'feld_check', where no case ever comes"),

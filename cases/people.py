@@ -1,0 +1,29 @@
+"""Who is who on paper: what tells two names apart, and two texts."""
+
+import re
+import unicodedata
+
+MACHINE = "tiankan"
+MACHINE_ROLE = "machine"
+"""Actor and role of what the software does by itself. It may open and judge; it has no moves."""
+BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
+
+def as_read(text: str) -> str:
+    """What tells two texts apart for a reader: neither width, case and spaces nor invisible characters do."""
+    parts = ((c, unicodedata.category(c)) for c in unicodedata.normalize("NFKC", text))
+    return " ".join(
+        "".join(" " if kind == "Cc" else c for c, kind in parts if kind != "Cf").casefold().split()
+    )
+
+
+def person(name: str) -> str:
+    """What tells two people apart: letters and digits, not what stands in brackets; empty where no letter is left."""
+    said = BRACKETS.sub("", as_read(name))
+    kept = "".join(c for c in said if c.isalnum() or unicodedata.category(c).startswith("M"))
+    return kept if any(c.isalpha() for c in kept) else ""
+
+
+def people_of(officers: str) -> set[str]:
+    """The people whom a text names, separated by semicolons; as read, a full-width ； is one."""
+    return {person(name) for name in as_read(officers).split(";")} - {"", MACHINE}
