@@ -29,8 +29,8 @@ MAY_FOLLOW = {
     "violation": "objection stop_order filed not_filed rectification police discipline",
     "stop_order": "filed not_filed rectification", "filed": "investigation police discipline",
     "investigation": "audited withdrawn police discipline", "audited": "notice withdrawn",
-    "notice": "hearing decision", "hearing": "decision", "decision": "served", "served": "executed court",
-    "executed": "closed", "court": "closed", "rectification": "verification",
+    "notice": "hearing decision withdrawn", "hearing": "decision withdrawn", "decision": "served",
+    "served": "executed court", "executed": "closed", "court": "closed", "rectification": "verification",
     "verification": "signed_off rectification", "police": "investigation closed", "discipline": "investigation closed",
     "closed": "", "signed_off": "", "withdrawn": "", "split": "", "merged": "",
 }  # fmt: skip

@@ -113,6 +113,16 @@ def test_a_case_is_withdrawn_by_the_legal_auditor_alone(store: CaseStore) -> Non
     assert ROAD.from_status("withdrawn") == []
 
 
+def test_a_party_that_convinces_ends_the_case(store: CaseStore) -> None:
+    case, at = first(store), datetime(2026, 3, 4, 4, tzinfo=UTC)
+    walk(store, case, WAY["closed"][:9], at)
+    assert store.case(case).status == "notice"
+    why = {"reason": "a permit of 2019 was shown", "document": "撤销案件决定书", "statement": "陈述申辩笔录"}
+    with pytest.raises(IllegalMove, match="role 'county' may not move it"):
+        walk(store, case, [("withdrawn", "county", why)], at)
+    walk(store, case, [("withdrawn", "legal", why)], at)
+
+
 def test_days_are_days_and_two_are_two_wherever_they_are_brought() -> None:
     check_evidence(ROAD, {"deadline": "2026-06-30", "two_officers": "李伟；张敏"})
     with pytest.raises(IllegalMove, match="'deadline': 'in June' is not a day; write one like 2026-06-30"):
