@@ -49,15 +49,16 @@ def cases_list(
 
 @cases_app.command("show")
 def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
-    """One case: its change, rule, facts, missing proof and history."""
+    """One case: its change, rule, facts, missing proof, history, and the moves that are open to it."""
     from cases.lineage import kin_of
-    from cases.show import case_sheet
+    from cases.show import case_sheet, next_moves
     from cases.transfer import advice
     from cases.workflow import load_workflow
 
     store = _store(db)
     case, history = store.case(case_id), store.events(case_id)
-    advised = advice(case.facts, case.land, load_workflow().transfer)
+    road = load_workflow()
+    advised, onward = advice(case.facts, case.land, road.transfer), next_moves(case, road)
     sheet = case_sheet(case) | kin_of(store, case_id) | {"transfer": advised}
     rows = [
         {
@@ -67,10 +68,11 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
         for e in history
     ]  # fmt: skip
     if json:
-        terminal.print_json(sheet | {"events": rows})
+        terminal.print_json(sheet | {"events": rows, "next": onward})
         return
     terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
     terminal.show(rows, "History", False)
+    terminal.show(onward, "Next: `cases move --to`", False)
 
 
 @cases_app.command("move")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cases.records import Case
+from cases.workflow import Workflow
 
 M2_PER_MU = 2000 / 3
 """Square metres in one 亩."""
@@ -46,3 +47,21 @@ def case_sheet(case: Case) -> dict[str, Any]:
         "rulebook": case.rulebook,
         "version": case.version,
     }
+
+
+def next_moves(case: Case, workflow: Workflow) -> list[dict[str, Any]]:
+    """The moves that are open to a case: by which roles, what each still lacks, and for which clock it waits.
+
+    What must come with the move itself (a reason, a document) is lacking whatever was brought before.
+    """
+    lasting = {kind for kind, text in case.held.items() if text and kind not in workflow.fresh}
+    return [
+        {
+            "to": move.to,
+            "roles": move.roles,
+            "needs": move.needs,
+            "lacking": [kind for kind in move.needs if kind not in lasting],
+            "waits_for": move.wait.clock if move.wait else "",
+        }
+        for move in workflow.from_status(case.status)
+    ]
