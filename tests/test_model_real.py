@@ -14,7 +14,7 @@ from imagery.tiling import windows
 from models.checkpoint import DEFAULT, find
 from tests.test_detect_real import DATA
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1200)]
 
 FRENCH_GSD_M = 0.2
 
