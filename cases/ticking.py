@@ -1,9 +1,10 @@
 """The clocks of cases: how far each has run at any moment, and a tick, which says what is due to be said, once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,7 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
         known = _known(session, [case.case_id for case in cases])
         for case in cases:
             for run in runs(case.moves, clocks, stands.of(case.case_id)):
-                for step in run.steps(moment):
-                    key = _key(case.case_id, run, step)
+                for key, step in _named(case.case_id, run, moment):
                     if key not in known:
                         known.add(key)
                         rows.append(_row(key, case.case_id, run, step, moment))
@@ -201,9 +201,12 @@ def _taken(session: Session, now: datetime) -> int:
     return last if first is None else first - 1
 
 
-def _key(case_id: str, run: Run, step: Step) -> str:
-    due = step.due.isoformat() if step.due else ""
-    return short_hash("notice", case_id, run.rule.id, run.started.astimezone(UTC).isoformat(), step.name, due)
+def _named(case_id: str, run: Run, now: datetime) -> Iterator[tuple[str, Step]]:
+    """The steps of a run up to a moment, each with the name by which it is said once."""
+    started = run.started.astimezone(UTC).isoformat()
+    for step in run.steps(now):
+        due = step.due.isoformat() if step.due else ""
+        yield short_hash("notice", case_id, run.rule.id, started, step.name, due), step
 
 
 def _row(key: str, case_id: str, run: Run, step: Step, now: datetime) -> dict[str, Any]:
@@ -215,27 +218,27 @@ def _row(key: str, case_id: str, run: Run, step: Step, now: datetime) -> dict[st
 
 def _told(case: Walked, run: Run, step: Step, now: datetime) -> dict[str, Any]:
     """The line in the history of the case, which stays where it is."""
-    title = f"{run.rule.title.zh} {run.rule.title.en}"
+    rule = run.rule
+    reason, evidence = _said(rule.id, rule.title.zh, rule.title.en, rule.kind, step)
+    return history.event(
+        case.case_id, now, step.kind, reason, origin=case.status, to=case.status, evidence=evidence
+    )
+
+
+@lru_cache(maxsize=4096)
+def _said(clock: str, zh: str, en: str, kind: str, step: Step) -> tuple[str, dict[str, str]]:
+    """The sentence and the evidence of a line, the same objects for all cases that it is said of: none alters them."""
     if step.kind == SUSPENDED:
         said = (
             f"stands still since {step.at:%Y-%m-%d}: the place lies in disaster {step.name.partition(':')[2]}"
         )
     elif step.kind == LIFTED:
         said = f"was due on {step.due}, lifted to the {step.level}"
-    elif run.rule.kind == "wait":
+    elif kind == "wait":
         said = f"ran out on {step.due}"
     else:
         said = f"was due on {step.due}" if step.kind == "warned" else f"is due on {step.due}"
-    evidence = {"clock": run.rule.id} | ({"level": step.level} if step.level else {})
-    return history.event(
-        case.case_id,
-        now,
-        step.kind,
-        f"{title}: {said}",
-        origin=case.status,
-        to=case.status,
-        evidence=evidence,
-    )
+    return f"{zh} {en}: {said}", {"clock": clock} | ({"level": step.level} if step.level else {})
 
 
 def _clock(

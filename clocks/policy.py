@@ -1,8 +1,9 @@
 """What clocks.toml says: which clocks there are, what starts and stops each, how long it may run."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -100,7 +101,7 @@ class Edition(Strict):
             raise ValueError(f"clock {min(twice)!r} is there twice; give each an id of its own")
         return self
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """Where the county's days begin and end."""
         return ZoneInfo(self.time_zone)
@@ -120,9 +121,12 @@ class Clocks(Strict):
 
     def on(self, day: date) -> Edition:
         """The edition for what starts on a day: the last that is effective, or the first one for what began before."""
-        holding = [each for each in self.edition if each.effective_from <= day]
-        ordered = sorted(holding or self.edition, key=lambda each: each.effective_from)
-        return ordered[-1] if holding else ordered[0]
+        place = bisect_right(self._ordered, day, key=lambda each: each.effective_from)
+        return self._ordered[max(place - 1, 0)]
+
+    @cached_property
+    def _ordered(self) -> list[Edition]:
+        return sorted(self.edition, key=lambda each: each.effective_from)
 
     @property
     def kinds(self) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -95,30 +96,50 @@ class Run:
         found = [step for step in found if step.at <= last]
         until = [each.since for each in self.deadlines[1:]]
         for deadline, end in zip(self.deadlines, [*until, None], strict=True):
-            for step in self._of(deadline):
+            for step in self._of(deadline.due.day):
                 at = max(step.at, deadline.since)
                 if at <= last and (end is None or at < end):
-                    found.append(step._replace(at=at))
+                    found.append(step if at == step.at else step._replace(at=at))
         return sorted(found, key=lambda step: step.at)
 
-    def _of(self, deadline: Deadline) -> Iterator[Step]:
-        day = deadline.due.day
+    def _of(self, day: date | None) -> Sequence[Step]:
+        """What a last day brings with it; nobody is reminded before the clock started."""
         if day is None:
-            return
-        if self.rule.remind:
-            early = begin_of_day(days_before(day, self.rule.remind, self.pauses), self.zone)
-            if early > self.started:
-                yield Step(REMINDED, REMINDED, early, day)
-        over = end_of_day(day, self.zone)
-        if self.rule.kind == "wait":
-            yield Step(REMINDED, REMINDED, over, day)
-            return
-        yield Step(WARNED, WARNED, over, day)
-        for level in LEVELS:
-            if level in self.rule.lift:
-                late = days_after(day, self.rule.lift[level], self.pauses)
-                if late is not None:
-                    yield Step(f"{LIFTED}:{level}", LIFTED, end_of_day(late, self.zone), day, level)
+            return ()
+        rule = self.rule
+        asked = (rule.kind, rule.remind or 0, tuple(rule.lift.items()), day, self.zone)
+        steps = tuple(_steps(*asked, self.pauses)) if self.pauses else _undisturbed(*asked)
+        return steps[1:] if rule.remind and steps[0].at <= self.started else steps
+
+
+def _steps(
+    kind: str,
+    remind: int,
+    lift: Sequence[tuple[str, int]],
+    day: date,
+    zone: ZoneInfo,
+    pauses: Sequence[Pause],
+) -> Iterator[Step]:
+    """Of a clock of a kind with its last day; `remind` and `lift` in days before and after it, 0 for never."""
+    if remind:
+        yield Step(REMINDED, REMINDED, begin_of_day(days_before(day, remind, pauses), zone), day)
+    over = end_of_day(day, zone)
+    if kind == "wait":
+        yield Step(REMINDED, REMINDED, over, day)
+        return
+    yield Step(WARNED, WARNED, over, day)
+    for level, count in sorted(lift, key=lambda each: LEVELS.index(each[0])):
+        late = days_after(day, count, pauses)
+        if late is not None:
+            yield Step(f"{LIFTED}:{level}", LIFTED, end_of_day(late, zone), day, level)
+
+
+@lru_cache(maxsize=65_536)
+def _undisturbed(
+    kind: str, remind: int, lift: tuple[tuple[str, int], ...], day: date, zone: ZoneInfo
+) -> tuple[Step, ...]:
+    """Where no clock stands: most clocks of a county fall due on the same few days."""
+    return tuple(_steps(kind, remind, lift, day, zone, ()))
 
 
 @dataclass(kw_only=True)
@@ -204,6 +225,8 @@ def waiting(moves: Sequence[Moved], clocks: Clocks, now: datetime) -> list[Rule]
 
 def _meeting(pauses: Sequence[Pause], run: _Open) -> list[Pause]:
     """Those on which the clock stood while it ran, overdue or not: nothing is lifted meanwhile."""
+    if not pauses:
+        return []
     first = day_of(run.started, run.edition.zone)
     last = day_of(run.stopped, run.edition.zone) if run.stopped else None
     return [

@@ -43,11 +43,8 @@ def sha256(path: Path, advance: Callable[[int], None] | None = None) -> str:
 
 def short_hash(*parts: str | bytes) -> str:
     """16 hex digits that depend on the parts, their order and their borders, and on nothing else."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()[:16]
+    datas = [part.encode() if isinstance(part, str) else part for part in parts]
+    return hashlib.sha256(b"".join(len(data).to_bytes(8, "big") + data for data in datas)).hexdigest()[:16]
 
 
 def cannot_write(path: Path, error: BaseException) -> CannotWrite:
