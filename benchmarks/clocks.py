@@ -6,8 +6,6 @@ notices of the month are due at once, then again, then a day later. The limit is
 
 import argparse
 import json
-import os
-import platform
 import random
 import sys
 import tempfile
@@ -19,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.machine import machine  # noqa: E402
 from cases import history, ledger  # noqa: E402
 from cases.store import CaseFilter, CaseStore, open_store  # noqa: E402
 from cases.ticking import lights, tick  # noqa: E402
@@ -104,7 +103,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results")
     asked = parser.parse_args()
-    found: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "limit_s": LIMIT_S}
+    asked.to.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = machine() | {"limit_s": LIMIT_S}
     with tempfile.TemporaryDirectory() as folder:
         found["sqlite"] = measured(open_store(f"sqlite:///{folder}/cases.db"), asked.count)
     with postgis.cluster() as server:

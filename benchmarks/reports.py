@@ -3,8 +3,6 @@
 import argparse
 import json
 import math
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -25,6 +23,7 @@ from rasterio.transform import from_origin
 ROOT = Path(__file__).parent.parent
 sys.path[0] = str(ROOT)
 
+from benchmarks.machine import machine  # noqa: E402
 from cadastre.facts import Facts  # noqa: E402
 from cases import history, ledger  # noqa: E402
 from cases.overdue import overdue  # noqa: E402
@@ -248,6 +247,7 @@ def main() -> None:
     parser.add_argument("--on", choices=["sqlite", "postgis"], default="sqlite")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    known = json.loads(asked.out.read_text()) if asked.out and asked.out.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         scenes, pair = drawn_scenes(Path(folder))
         entry = entry_of(asked.count, scenes, pair)
@@ -261,12 +261,7 @@ def main() -> None:
                 filled(store, entry)
                 found = measured(store, entry, Path(folder))
                 store.engine.dispose()
-    known = json.loads(asked.out.read_text()) if asked.out and asked.out.is_file() else {}
-    known |= {
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        asked.on: found | {"peak_rss_mib": peak_rss_mib()},
-    }
+    known[asked.on] = machine() | found | {"peak_rss_mib": peak_rss_mib()}
     text = json.dumps(known, indent=2) + "\n"
     sys.stdout.write(text)
     if asked.out:

@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("--on", choices=["sqlite", "postgis", "both"], default="both")
     parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results")
     asked = parser.parse_args()
+    asked.to.mkdir(parents=True, exist_ok=True)
     path = asked.to / "road.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     found |= {"machine": platform.machine(), "cpus": os.cpu_count()}
