@@ -8,16 +8,21 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import GPS, IFD, Base
 
 from evidence.limits import Limits
+from evidence.media import HEIC, media_type
 from ground.errors import one_line
+
+pillow_heif.register_heif_opener()
 
 DIAGONAL_MM = math.hypot(36, 24)
 """Of the film that focal lengths are compared by."""
 OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP")
+HEIF = "HEIF"
+FORMATS = ("JPEG", HEIF, "PNG", "TIFF", "WEBP", "GIF", "BMP")
 """Pictures that are opened; of others some would start programs."""
 TURNED = {5, 6, 7, 8}
 """EXIF orientations in which the picture stands upright when turned by a quarter."""
@@ -73,16 +78,33 @@ def read_picture(path: Path, limits: Limits) -> Picture:
         except Image.DecompressionBombError:
             return Picture(fault="it has too many pixels to be looked through")
         except UnidentifiedImageError:
-            return Picture(fault="it is no picture of a kind that can be opened here")
+            return _unidentified(path)
         except BROKEN as error:
             return Picture(whole=False, fault=one_line(error, 100) or type(error).__name__)
 
 
+def _unidentified(path: Path) -> Picture:
+    """What Pillow does not open. It tells nobody why: a HEIC that lost its head or its end is asked again."""
+    if media_type(path) == HEIC:
+        try:
+            pillow_heif.open_heif(path)
+        except RuntimeError:
+            pass  # A way of packing that is not known here.
+        except BROKEN as error:
+            return Picture(whole=False, fault=one_line(error, 100) or type(error).__name__)
+    return Picture(fault="it is no picture of a kind that can be opened here")
+
+
 def _looked_through(image: Image.Image, said: dict[str, Any]) -> Picture:
     try:
-        # An eighth of a JPEG's size is read from all of its bytes, in a sixty-fourth of the memory.
-        image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+        if (
+            image.format != HEIF
+        ):  # Of a HEIC it would be the little picture beside the great one that is read.
+            # An eighth of a JPEG's size is read from all of its bytes, in a sixty-fourth of the memory.
+            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
+    except RuntimeError as error:
+        return Picture(fault=f"its pixels are packed in a way not known here ({one_line(error, 60)})", **said)
     except BROKEN as error:
         return Picture(whole=False, fault=one_line(error, 100) or type(error).__name__, **said)
     return Picture(whole=True, **said)

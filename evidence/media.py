@@ -23,7 +23,8 @@ SIGNATURES = (
     (8, b"WEBP", "image/webp"),
     (8, b"WAVE", "audio/wav"),
 )
-BRANDS = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic", b"M4A ": "audio/mp4"}
+HEIC = "image/heic"
+BRANDS = {b"heic": HEIC, b"heix": HEIC, b"mif1": HEIC, b"M4A ": "audio/mp4"}
 """Of files that begin with `ftyp`; any other is a video."""
 OFFICE = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",

@@ -75,7 +75,10 @@ def photo(
 ) -> Path:
     """A picture of noise, which packs badly: it is cut short in the middle of what counts."""
     values = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    options: dict[str, Any] = {} if exif is None else {"exif": exif}
+    # Of an Exif object pillow_heif does not turn the picture as the orientation says.
+    options: dict[str, Any] = (
+        {} if exif is None else {"exif": exif.tobytes() if path.suffix == ".heic" else exif}
+    )
     Image.fromarray(values).save(path, **options)
     return path
 

@@ -225,10 +225,9 @@ def test_pictures_that_cannot_be_shown_are_said(world: World, tmp_path: Path) ->
         thumbnail(photo(tmp_path / "a.jpg").read_bytes(), 1000)
     exif = exif_of()
     exif[0x0112] = 6
-    upright = Image.open(
-        io.BytesIO(thumbnail(photo(tmp_path / "b.jpg", exif, (1600, 1200)).read_bytes(), 10**9))
-    )
-    assert upright.size == (480, 640)
+    for name in ("b.jpg", "b.heic"):
+        made = thumbnail(photo(tmp_path / name, exif, (1600, 1200)).read_bytes(), 10**9)
+        assert Image.open(io.BytesIO(made)).size == (480, 640)
 
 
 def test_many_photos_are_all_listed_and_some_shown(

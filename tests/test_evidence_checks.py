@@ -208,7 +208,7 @@ def test_a_file_that_is_not_what_it_says(tmp_path: Path) -> None:
     assert (found["type"], found["whole"], found["time"]) == ("fail", "fail", "unknown")
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".heic", ".png", ".webp", ".tif", ".bmp"])
 def test_a_picture_cut_short_is_found(tmp_path: Path, suffix: str) -> None:
     path = photo(tmp_path / f"a{suffix}", None if suffix == ".bmp" else exif_of(beside(270, 50), 90))
     assert said(path)["whole"] == "pass"
@@ -216,9 +216,11 @@ def test_a_picture_cut_short_is_found(tmp_path: Path, suffix: str) -> None:
     for share in (0.3, 0.6, 0.95):
         path.write_bytes(data[: int(len(data) * share)])
         assert said(path)["whole"] in ("fail", "unknown"), share
-    # Of a JPEG its EXIF comes first and is still read.
+    # Of a JPEG its EXIF comes first and is still read; a HEIC knows where its end should be.
     if suffix == ".jpg":
         assert said(path)["distance"] == "pass"
+    if suffix == ".heic":
+        assert said(path)["whole"] == "fail"
 
 
 def test_a_phone_s_picture_of_several_is_a_picture(tmp_path: Path) -> None:
@@ -230,12 +232,12 @@ def test_a_phone_s_picture_of_several_is_a_picture(tmp_path: Path) -> None:
     assert (found["type"], found["whole"], found["distance"]) == ("pass", "pass", "pass")
 
 
-@given(st.integers(0, 20_000), st.binary(min_size=1, max_size=40))
-def test_no_spoiled_picture_is_a_traceback(tmp_path: Path, at: int, junk: bytes) -> None:
-    path = tmp_path / "a.jpg"
-    if not (tmp_path / "whole.jpg").exists():
-        photo(tmp_path / "whole.jpg", exif_of(beside(270, 50), 90), size=(80, 60))
-    data = (tmp_path / "whole.jpg").read_bytes()
+@given(st.sampled_from(["jpg", "heic"]), st.integers(0, 20_000), st.binary(min_size=1, max_size=40))
+def test_no_spoiled_picture_is_a_traceback(tmp_path: Path, kind: str, at: int, junk: bytes) -> None:
+    path, whole = tmp_path / f"a.{kind}", tmp_path / f"whole.{kind}"
+    if not whole.exists():
+        photo(whole, exif_of(beside(270, 50), 90), size=(80, 60))
+    data = whole.read_bytes()
     at %= len(data)
     path.write_bytes(data[:at] + junk + data[at + len(junk) :])
     assert len(checked(path)) == 7
