@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
@@ -61,7 +62,8 @@ def show(rows: Sequence[dict[str, Any]], title: str, as_json: bool, note: str = 
     if as_json:
         print_json(list(rows))
         return
-    table = Table(title=title, title_justify="left", header_style="bold")
+    # As text: in a string rich would look for its own marks, and a name may hold brackets.
+    table = Table(title=Text(title, style="table.title"), title_justify="left", header_style="bold")
     for name in rows[0] if rows else ():
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:

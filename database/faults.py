@@ -31,6 +31,11 @@ def faults(engine: Engine) -> Iterator[None]:
         if said is None:
             raise
         raise said from error
+    except UnicodeEncodeError as error:
+        bad = error.object[error.start]
+        raise BadInput(
+            f"a text holds {bad!r}, which is no character, so nothing was saved; write it in UTF-8"
+        ) from error
 
 
 def _sentence(url: str, error: DatabaseError) -> TiankanError | None:

@@ -14,7 +14,7 @@ from evidence.limits import Limits
 from evidence.media import UNKNOWN
 from evidence.sight import Sight, sight
 
-NO_EXIF = "it has no EXIF"
+NO_EXIF, UNREAD_EXIF = "it has no EXIF", "its EXIF could not be read"
 
 
 class Said(StrEnum):
@@ -115,7 +115,9 @@ def _whole(file: File, picture: Picture) -> Check:
 
 def _exif(picture: Picture) -> Check:
     if not picture.has_exif:
-        return Check("exif", Said.UNKNOWN, f"{NO_EXIF}: neither when nor where it was taken is known")
+        return Check(
+            "exif", Said.UNKNOWN, f"{_no_exif(picture)}: neither when nor where it was taken is known"
+        )
     lacking = [
         name
         for name, value in (("time", picture.taken), ("place", picture.lon), ("direction", picture.azimuth))
@@ -199,7 +201,14 @@ def _direction(picture: Picture, seen: Sight, error_m: float, limits: Limits) ->
 
 
 def _unsaid(picture: Picture, what: str) -> str:
-    return f"its EXIF does not say {what}" if picture.has_exif else f"{NO_EXIF}: {what} is not known"
+    return (
+        f"its EXIF does not say {what}" if picture.has_exif else f"{_no_exif(picture)}: {what} is not known"
+    )
+
+
+def _no_exif(picture: Picture) -> str:
+    """A picture that could not be opened may have one all the same."""
+    return UNREAD_EXIF if picture.has_exif is None else NO_EXIF
 
 
 def _minute(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,6 +21,8 @@ pillow_heif.register_heif_opener()
 
 DIAGONAL_MM = math.hypot(36, 24)
 """Of the film that focal lengths are compared by."""
+# Pillow's own bound lies below that of evidence.toml, against which each picture is held before it is unpacked.
+Image.MAX_IMAGE_PIXELS = None
 OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
 HEIF = "HEIF"
 FORMATS = ("JPEG", HEIF, "PNG", "TIFF", "WEBP", "GIF", "BMP")
@@ -42,7 +45,7 @@ BROKEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """`whole`: None where it could not be looked through; `fault`: why it is not, or could not.
+    """`whole`: None where it could not be looked through; `fault`: why it is not, or could not. `has_exif`: likewise.
 
     Degrees of WGS 84; azimuth from north; None is unknown. `datum`: a datum that is not ours, else "".
     `view_deg`: across the picture, where it names its focal length.
@@ -50,7 +53,7 @@ class Picture:
 
     whole: bool | None = None
     fault: str = ""
-    has_exif: bool = False
+    has_exif: bool | None = False
     taken: datetime | None = None
     lon: float | None = None
     lat: float | None = None
@@ -75,12 +78,10 @@ def read_picture(path: Path, limits: Limits) -> Picture:
                 if pixels > limits.largest_pixels.value:
                     return Picture(fault=f"it has {pixels:,} pixels, too many to be looked through", **said)
                 return _looked_through(image, said)
-        except Image.DecompressionBombError:
-            return Picture(fault="it has too many pixels to be looked through")
         except UnidentifiedImageError:
             return _unidentified(path)
         except BROKEN as error:
-            return Picture(whole=False, fault=one_line(error, 100) or type(error).__name__)
+            return Picture(whole=False, has_exif=None, fault=one_line(error, 100) or type(error).__name__)
 
 
 def _unidentified(path: Path) -> Picture:
@@ -91,15 +92,14 @@ def _unidentified(path: Path) -> Picture:
         except RuntimeError:
             pass  # A way of packing that is not known here.
         except BROKEN as error:
-            return Picture(whole=False, fault=one_line(error, 100) or type(error).__name__)
-    return Picture(fault="it is no picture of a kind that can be opened here")
+            return Picture(whole=False, has_exif=None, fault=one_line(error, 100) or type(error).__name__)
+    return Picture(has_exif=None, fault="it is no picture of a kind that can be opened here")
 
 
 def _looked_through(image: Image.Image, said: dict[str, Any]) -> Picture:
     try:
-        if (
-            image.format != HEIF
-        ):  # Of a HEIC it would be the little picture beside the great one that is read.
+        # Of a HEIC it would be the little picture beside the great one that is read.
+        if image.format != HEIF:
             # An eighth of a JPEG's size is read from all of its bytes, in a sixty-fourth of the memory.
             image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
@@ -116,24 +116,26 @@ def _said(image: Image.Image, limits: Limits) -> dict[str, Any]:
         exif = image.getexif()
         whole, place = dict(exif.get_ifd(IFD.Exif)), dict(exif.get_ifd(IFD.GPSInfo))
     except BROKEN:
-        return {}
+        return {"has_exif": None}
     if not exif:
         return {}
     lon, lat = (
-        _degrees(place, GPS.GPSLongitude, GPS.GPSLongitudeRef, 180),
-        _degrees(place, GPS.GPSLatitude, GPS.GPSLatitudeRef, 90),
+        _degrees(place, GPS.GPSLongitude, GPS.GPSLongitudeRef, {"E": 1, "W": -1}, 180),
+        _degrees(place, GPS.GPSLatitude, GPS.GPSLatitudeRef, {"N": 1, "S": -1}, 90),
     )
     # Some receivers write noughts until they know where they are.
     known = lon is not None and lat is not None and (lon, lat) != (0, 0)
     datum = _text(place.get(GPS.GPSMapDatum))
     azimuth = _number(place.get(GPS.GPSImgDirection))
+    error_m = _number(place.get(GPS.GPSHPositioningError))
     return {
         "has_exif": True,
         "taken": _taken(whole, place, limits.camera_zone_hours.value),
         "lon": lon if known else None,
         "lat": lat if known else None,
         "datum": "" if datum.upper() in {"", *map(str.upper, limits.datums)} else datum,
-        "error_m": _number(place.get(GPS.GPSHPositioningError)),
+        # A spoiled entry may be below nought: then it is not known how wrong the place is.
+        "error_m": error_m if error_m is not None and error_m >= 0 else None,
         "azimuth": azimuth % 360 if azimuth is not None else None,
         "magnetic": _text(place.get(GPS.GPSImgDirectionRef)).upper() == "M",
         "view_deg": _view(image, exif.get(Base.Orientation), _number(whole.get(Base.FocalLengthIn35mmFilm))),
@@ -141,9 +143,11 @@ def _said(image: Image.Image, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _degrees(place: dict[int, Any], tag: int, ref: int, most: float) -> float | None:
+def _degrees(
+    place: dict[int, Any], tag: int, ref: int, signs: Mapping[str, int], most: float
+) -> float | None:
     parts = place.get(tag)
-    sign = {"N": 1, "E": 1, "S": -1, "W": -1}.get(_text(place.get(ref)).upper()[:1])
+    sign = signs.get(_text(place.get(ref)).upper()[:1])
     numbers = [_number(part) for part in parts] if isinstance(parts, tuple | list) else []
     if sign is None or not 1 <= len(numbers) <= 3 or any(n is None or n < 0 for n in numbers):
         return None
@@ -158,12 +162,13 @@ def _taken(whole: dict[int, Any], place: dict[int, Any], zone_hours: float) -> d
     ):  # fmt: skip
         try:
             moment = datetime.strptime(_text(whole.get(clock))[:19], "%Y:%m:%d %H:%M:%S")
-        except ValueError:
+            offset = _text(whole.get(zone))
+            if OFFSET.fullmatch(offset):
+                return datetime.fromisoformat(moment.isoformat() + offset).astimezone(UTC)
+            return moment.replace(tzinfo=timezone(timedelta(hours=zone_hours))).astimezone(UTC)
+        # Of the first day of the year 1 there is none before in UTC.
+        except (ValueError, OverflowError):
             continue
-        offset = _text(whole.get(zone))
-        if OFFSET.fullmatch(offset):
-            return datetime.fromisoformat(moment.isoformat() + offset).astimezone(UTC)
-        return moment.replace(tzinfo=timezone(timedelta(hours=zone_hours))).astimezone(UTC)
     try:
         hours, minutes, seconds = (float(part) for part in place[GPS.GPSTimeStamp])
         day = datetime.strptime(_text(place[GPS.GPSDateStamp]), "%Y:%m:%d").replace(tzinfo=UTC)

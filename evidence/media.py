@@ -24,7 +24,10 @@ SIGNATURES = (
     (8, b"WAVE", "audio/wav"),
 )
 HEIC = "image/heic"
-BRANDS = {b"heic": HEIC, b"heix": HEIC, b"mif1": HEIC, b"M4A ": "audio/mp4"}
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+BRANDS = {
+    **dict.fromkeys(HEIC_BRANDS, HEIC), b"avif": "image/avif", b"avis": "image/avif", b"M4A ": "audio/mp4",
+}  # fmt: skip
 """Of files that begin with `ftyp`; any other is a video."""
 OFFICE = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",

@@ -6,7 +6,7 @@ from typing import Any
 
 import shapely
 from pydantic import ValidationError
-from shapely.errors import GEOSException
+from shapely.errors import ShapelyError
 
 from cadastre.facts import Facts
 from cadastre.layers import Layer
@@ -21,7 +21,9 @@ from evidence.zips import Reader, opened
 from ground.crs import crs_of
 from ground.errors import BadInput, TiankanError, one_line
 
-NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, IndexError, GEOSException, ValidationError)
+NOT_OURS = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, ShapelyError, ValidationError
+)  # fmt: skip
 """What members that hold something else than we wrote end in."""
 HEAD = "head.json"
 

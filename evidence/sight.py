@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Geod
 
 from ground.crs import LONLAT, to_crs
+
+GEOD = Geod(ellps="WGS84")
+FAR_M = 5_000_000
+"""Beyond it no outline is drawn about the camera: that of the far side of the earth would lie around it."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Sight:
 
 def sight(change: shapely.Geometry, lon: float, lat: float) -> Sight:
     """A change in degrees seen from a camera; distances and directions are true, for the projection is about it."""
+    middle = change.centroid
+    towards, _, away = GEOD.inv(lon, lat, middle.x, middle.y)
+    if away > FAR_M:
+        return Sight(float(away), float(towards % 360), 0.0)
     about = CRS.from_proj4(f"+proj=aeqd +lat_0={lat!r} +lon_0={lon!r} +datum=WGS84 +units=m +no_defs")
     shape = to_crs(np.array([change], dtype=object), LONLAT, about, "evidence")[0]
     distance = float(shapely.distance(shape, shapely.Point(0, 0)))

@@ -13,7 +13,7 @@ from evidence.limits import Limits
 from ground.errors import BadInput, one_line
 from ground.files import CHUNK
 
-MANIFEST = "manifest.json"
+MANIFEST, CASE = "manifest.json", "case.json"
 FORMAT, VERSION = "tiankan-bundle", 1
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 """The moment that every member says it is of: a zip that tells when it was made is never made twice."""
@@ -94,6 +94,9 @@ def opened(path: Path, limits: Limits) -> Iterator["Reader"]:
     Raises:
         BadInput: it is no zip, no bundle, or made to do harm.
     """
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for.
+        raise BadInput(f"{path}: cannot be read (it is no file); give the path of a bundle")
     try:
         archive = zipfile.ZipFile(path)
     except OSError as error:
@@ -148,7 +151,10 @@ class Reader:
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path, self.archive = path, archive
-        self.names = {info.orig_filename for info in archive.infolist() if not info.is_dir()}
+        # Some programs add folders; what is named like one and holds bytes is none.
+        self.names = {
+            info.orig_filename for info in archive.infolist() if info.file_size or not info.is_dir()
+        }
         said = self._manifest()
         self.case_id: str = said["case"]
         self.sha256: str = said["sha256"]
@@ -159,13 +165,22 @@ class Reader:
         found = []
         for name in sorted(self.listed):
             if name not in self.names:
-                found.append(f"{name}: is missing")
+                found.append(f"{_shown(name)}: is missing")
             elif (digest := self._sha256(name)) != self.listed[name]:
-                found.append(f"{name}: was altered" if digest else f"{name}: was altered, and cannot be read")
-        found += [f"{name}: was added" for name in sorted(self.names - self.listed.keys() - {MANIFEST})]
+                why = "was altered" if digest else "was altered, and cannot be read"
+                found.append(f"{_shown(name)}: {why}")
+        added = sorted(self.names - self.listed.keys() - {MANIFEST})
+        found += [f"{_shown(name)}: was added" for name in added]
         if whole_of(self.listed) != self.sha256:
             found.append(f"{MANIFEST}: was altered: the sha256 of the whole is not that of its members")
-        return found
+        return found or self._misnamed()
+
+    def _misnamed(self) -> list[str]:
+        """The manifest where it names another case than the members, whose sum does not hold that name."""
+        own = self.json(CASE)
+        if isinstance(own, dict) and own.get("id") == self.case_id:
+            return []
+        return [f"{MANIFEST}: was altered: it names another case than {CASE}"]
 
     def json(self, name: str) -> Any:
         """A member that holds JSON.
@@ -203,7 +218,8 @@ class Reader:
         sound = isinstance(members, dict) and all(
             isinstance(entry, dict) and isinstance(entry.get("sha256"), str) for entry in members.values()
         )
-        if not sound or not isinstance(said.get("case"), str) or not isinstance(said.get("sha256"), str):
+        named = [said.get("case"), said.get("sha256")]
+        if not sound or not all(isinstance(one, str) and one.isprintable() for one in named):
             raise BadInput(f"{self.path}: its {MANIFEST} does not list its members; fetch it again")
         return said
 
@@ -217,3 +233,8 @@ class Reader:
         except SPOILED:
             return ""
         return found.hexdigest()
+
+
+def _shown(name: str) -> str:
+    """A stranger's name as it may be printed: what is no letter would speak to the terminal."""
+    return name if name.isprintable() else repr(name)

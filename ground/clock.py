@@ -33,11 +33,15 @@ def peak_rss_mib() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
+EARLIEST = 1900
+"""Before it nothing was seen from above, and calendars end."""
+
+
 def end_of(text: str, where: str) -> datetime:
     """A moment; a day alone means its last moment, UTC: what became known on a day was known on it. Today ends now.
 
     Raises:
-        BadInput: it is neither, or lies in the future.
+        BadInput: it is neither, or lies in the future, or before 1900.
     """
     now = datetime.now(UTC)
     try:
@@ -49,6 +53,8 @@ def end_of(text: str, where: str) -> datetime:
     except ValueError as error:
         raise BadInput(f"{where}: {text!r} is not a day; write 2020-08-04 or 2020-08-04T09:30:00Z") from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.year < EARLIEST:
+        raise BadInput(f"{where}: {text} lies before the year {EARLIEST}; give a later day")
     if moment > now:
         raise BadInput(f"{where}: {text} lies in the future; give a day that has come")
     return moment

@@ -103,9 +103,20 @@ def libraries_silenced() -> Iterator[None]:
         os.close(nowhere)
 
 
+def refuse_folder(final: Path) -> None:
+    """Nothing, unless a folder lies where a file is to be written.
+
+    Raises:
+        BadInput: it does; before any work.
+    """
+    if final.is_dir():
+        raise BadInput(f"{final}: is a folder; give the path of a file")
+
+
 @contextmanager
 def written_beside(final: Path) -> Iterator[Path]:
     """A path to write to, of the same name in a staging folder, renamed to `final` if the block succeeds."""
+    refuse_folder(final)
     with staging_folder(final.parent) as staging:
         yield staging / final.name
         os.replace(staging / final.name, final)

@@ -22,10 +22,12 @@ from reports.map_sheet import map_of
 from reports.retold import retold
 from reports.words import Words, moment
 
-LONG_WORD = re.compile(r"[!-~]{25,}")
-"""Chinese breaks anywhere, by rules of its own; a hash or an address breaks nowhere."""
-SOFT, SOFT_EVERY = "\u200b", 8
-"""Where a line may break."""
+LONG_WORD = re.compile("[^\\s\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]{25,}")
+"""Chinese breaks anywhere, by rules of its own; a hash, an address or a long name in other letters breaks nowhere."""
+SOFT, PIECE = "\u200b", re.compile(r"\S{8}(?=\w|[!-~])")
+"""Where a line may break; before no sign that belongs to the letter before it."""
+MOVED = "moved"
+"""The kind of the events by which people move a case."""
 LEAST_SHOWN = 0.0005
 REFERENCE_SHOWN = len("sha256:") + 16
 ANSWERS = {True: "holds", False: "fails", None: "unknown"}
@@ -81,8 +83,7 @@ def printable(value: Any) -> Any:
 
 
 def _breakable(found: re.Match[str]) -> str:
-    word = found[0]
-    return SOFT.join(word[i : i + SOFT_EVERY] for i in range(0, len(word), SOFT_EVERY))
+    return PIECE.sub(lambda piece: piece[0] + SOFT, found[0])
 
 
 def lacking(data: CaseData, chips: dict[str, Chip], exhibits: Sequence[Exhibit], words: Words) -> list[str]:
@@ -125,10 +126,13 @@ def chip_said(chip: Chip, words: Words) -> str:
 
 def _found_by(data: CaseData, words: Words) -> str:
     """Who made the finding; where nobody did, that it is a machine's clue."""
-    case = data.said["case"]
-    if case["finding"] == data.said["judgement"]["verdict"] and case["finding"] != case["status"]:
+    case, several = data.said["case"], load_definitions().found.get(data.said["case"]["finding"], [])
+    if case["status"] not in several:
         return words.label("clue")
-    found = [e for e in data.events if e.to_status == case["finding"] and e.actor != MACHINE]
+    people = [event for event in data.events if event.actor != MACHINE]
+    found = [e for e in people if e.to_status == case["finding"]] or [
+        e for e in people if e.kind == MOVED and e.to_status in several
+    ]
     if not found:
         return words.label("clue")
     last = found[-1]

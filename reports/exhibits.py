@@ -110,7 +110,7 @@ def _shown(one: Exhibit, data: bytes, limits: Limits) -> Exhibit:
         return replace(one, thumbnail=thumbnail(data, int(limits.largest_pixels.value)))
     except OverflowError:
         return replace(one, why=TOO_MANY_PIXELS)
-    except (UnidentifiedImageError, Image.DecompressionBombError, RuntimeError, *BROKEN):
+    except (UnidentifiedImageError, RuntimeError, *BROKEN):
         return replace(one, why=NO_PICTURE)
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from cases.overdue import ANY, Late, overdue, titles
 from cases.store import CaseStore
+from ground.errors import BadInput
 from reports.definitions import Definitions, load_definitions
 from reports.numbering import COUNTY_DIGITS
 from reports.shares import Share, shares_of
@@ -92,8 +93,11 @@ def statistics(
     """The figures of changes whose later scene lies between two days (both included), as known at a moment.
 
     Raises:
-        BadInput: the region lies outside the store's, or a status means nothing to statistics.toml.
+        BadInput: the region lies outside the store's, the period ends before it begins, or a status means nothing to
+            statistics.toml.
     """
+    if first and last and first > last:
+        raise BadInput(f"period: {first} to {last} ends before it begins; give the earlier day first")
     means = definitions or load_definitions()
     wanted = region or store.region
     # A township's share is its county's: the county is asked for as far as this store sees it.

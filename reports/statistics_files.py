@@ -42,7 +42,7 @@ def _xlsx(found: Statistics, to: Path, words: Words, at: datetime) -> None:
         (words.of("stat", "made"), f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
     ]
     for line in (*lines, *(("", note) for note in notes_of(found, words))):
-        about.append(list(line))
+        _append(about, list(line))
     for table in tables_of(found, words):
         sheet = book.create_sheet(table.title[:31])
         sheet.append(table.columns)
@@ -50,10 +50,18 @@ def _xlsx(found: Statistics, to: Path, words: Words, at: datetime) -> None:
             cell.font = Font(bold=True)
         sheet.freeze_panes = "A2"
         for row in table.rows:
-            sheet.append(row)
+            _append(sheet, row)
         for i, title in enumerate(table.columns, 1):
             sheet.column_dimensions[get_column_letter(i)].width = max(12, 1.6 * len(title))
     book.save(to)
+
+
+def _append(sheet: Any, row: list[Any]) -> None:
+    """A row; a text that begins with = is a text."""
+    sheet.append(row)
+    for cell in sheet[sheet.max_row]:
+        if isinstance(cell.value, str):
+            cell.data_type = "s"
 
 
 def _csv(found: Statistics, to: Path, words: Words, at: datetime) -> None:

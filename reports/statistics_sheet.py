@@ -80,7 +80,8 @@ def _shares(shares: list[Share], words: Words) -> Table:
     names = ("region", "year", "figure", "over_mu", "under_mu", "share", "line", "against", "note")
     rows = [
         [
-            _region(one.region, words), one.year, _word(words, one.figure), one.over_mu, one.under_mu,
+            # Here nothing is not all: it is a share of no known county.
+            one.region or _word(words, UNKNOWN), one.year, _word(words, one.figure), one.over_mu, one.under_mu,
             _percent(one, words), "" if one.line is None else f"{one.line:.0%}",
             _word(words, one.against), _note(one, words),
         ]

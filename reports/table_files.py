@@ -18,7 +18,7 @@ from pyproj import CRS
 
 from ground.crs import LONLAT, to_crs
 from ground.errors import BadInput, one_line
-from ground.files import cannot_write, staging_folder, written_beside
+from ground.files import cannot_write, refuse_folder, staging_folder, written_beside
 from reports.table_rows import ColumnOut, load_columns
 from reports.words import Language
 
@@ -28,6 +28,8 @@ DBF_BYTES = 254
 LAYER = "cases"
 SHAPEFILE = (".shx", ".dbf", ".prj", ".cpg", ".shp")
 """Parts in the order in which they get their names: without its .shp it is not there yet."""
+INDEXES = (".qix", ".sbn", ".sbx")
+"""What other programs put beside a Shapefile to find its features by: those of the file that was there."""
 
 
 def write_table(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: str = "utf-8") -> list[str]:
@@ -42,6 +44,7 @@ def write_table(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding:
         raise BadInput(f"--to: {to.name!r} is of no kind that is written; end it with {', '.join(WRITERS)}")
     if encoding.lower() not in ENCODINGS:
         raise BadInput(f"--encoding: {encoding!r} is unknown; use {' or '.join(ENCODINGS)}")
+    refuse_folder(to)
     return WRITERS[suffix](frame, to, language, ENCODINGS[encoding.lower()])
 
 
@@ -64,6 +67,8 @@ def _shapefile(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: 
     renamed = out.rename(columns={column.name: column.field for column in columns})
     with staging_folder(to.parent) as staging:
         _written(renamed, staging / to.name, driver="ESRI Shapefile", encoding=encoding)
+        for part in INDEXES:
+            to.with_suffix(part).unlink(missing_ok=True)
         for part in SHAPEFILE:
             made = (staging / to.name).with_suffix(part)
             if made.exists():
@@ -109,10 +114,13 @@ def _geojson(frame: gpd.GeoDataFrame, to: Path, language: Language, encoding: st
 
 
 def _written(frame: gpd.GeoDataFrame, path: Path, **how: Any) -> None:
+    if how["driver"] == "GPKG":
+        # A layer of polygons may hold none of several parts, as people's merges are.
+        several = bool((frame.geom_type == "MultiPolygon").any())
+        how |= {"layer": LAYER, "promote_to_multi": several}
+        how |= {"geometry_type": "MultiPolygon" if several else "Polygon"}
     try:
-        pyogrio.write_dataframe(
-            frame, path, layer=None if how["driver"] != "GPKG" else LAYER, geometry_type="Polygon", **how
-        )
+        pyogrio.write_dataframe(frame, path, **({"geometry_type": "Polygon"} | how))
     except pyogrio.errors.DataSourceError as error:
         raise cannot_write(path, error) from error
 

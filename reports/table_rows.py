@@ -72,6 +72,8 @@ def case_table(store: CaseStore, wanted: Wanted, crs: CRS, language: Language) -
     Raises:
         BadInput: the region lies outside the store's, or the CRS cannot describe the place.
     """
+    if not crs.is_geographic and not crs.is_projected:
+        raise BadInput(f"--crs: {crs.name} is neither of degrees nor of a map; write EPSG:4490")
     rows, shapes = _read(store, wanted, Words(language))
     columns = load_columns()
     moved = to_crs(np.array([*shapes, None], dtype=object)[:-1], LONLAT, crs, "cases")

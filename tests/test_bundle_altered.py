@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -95,6 +96,36 @@ def test_who_alters_all_of_it_is_left_with_another_whole(made: Path, tmp_path: P
     assert found.sha256 != again(made).sha256
 
 
+def test_a_manifest_that_names_another_case_is_altered(made: Path, tmp_path: Path) -> None:
+    def other(members: dict[str, bytes]) -> None:
+        members[MANIFEST] = json.dumps(
+            json.loads(members[MANIFEST]) | {"case": "case-0000000000000000"}
+        ).encode()
+
+    found = again(rewritten(made, tmp_path / "a.zip", other))
+    assert found.altered == ["manifest.json: was altered: it names another case than case.json"]
+    assert found.same is None
+
+
+def test_what_is_named_like_a_folder_is_found_where_it_holds_bytes(made: Path, tmp_path: Path) -> None:
+    for data, altered in ((b"hidden", ["evidence/x/: was added"]), (b"", [])):
+        found = again(
+            rewritten(made, tmp_path / "a.zip", lambda m, data=data: m.update({"evidence/x/": data}))
+        )
+        assert found.altered == altered
+
+
+def test_names_of_strangers_do_not_speak_to_the_terminal(made: Path, tmp_path: Path) -> None:
+    found = again(rewritten(made, tmp_path / "a.zip", lambda m: m.update({"x\n\x1b[2Jsame": b"1"})))
+    assert found.altered == [r"'x\n\x1b[2Jsame': was added"]
+
+    def other(members: dict[str, bytes]) -> None:
+        members[MANIFEST] = json.dumps(json.loads(members[MANIFEST]) | {"case": "\x1b[2J"}).encode()
+
+    with pytest.raises(BadInput, match="does not list its members"):
+        again(rewritten(made, tmp_path / "b.zip", other))
+
+
 def test_packed_by_another_program_it_is_still_the_same(made: Path, tmp_path: Path) -> None:
     packed = rewritten(made, tmp_path / "a.zip", lambda _: None, compression=zipfile.ZIP_DEFLATED)
     found = again(packed)
@@ -162,6 +193,12 @@ def test_two_members_of_one_name_are_refused(made: Path, tmp_path: Path) -> None
         again(tmp_path / "a.zip")
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(BadInput, match="it is no file"):
+        again(tmp_path / "pipe.zip")
+
+
 def test_broken_zips_are_one_sentence(made: Path, tmp_path: Path) -> None:
     data, path = made.read_bytes(), tmp_path / "a.zip"
     for bad in (b"", b"no zip", data[: len(data) // 2], data[:-10]):
@@ -204,6 +241,13 @@ def test_members_that_hold_something_else_are_one_sentence(made: Path, tmp_path:
         for data in (b"{}", b"[1]", b'"x"', b"\xff", b""):
             with pytest.raises(BadInput, match="its member"):
                 again(junk(name, data))
+    verdict = member(made, "verdict.json")
+    verdict["facts"]["change_area_m2"] = 10**400
+    outline = member(made, "change.geojson")
+    outline["geometry"]["type"] = "Blob"
+    for name, said in (("verdict.json", verdict), ("change.geojson", outline)):
+        with pytest.raises(BadInput, match="its members do not hold what a bundle's do"):
+            again(junk(name, json.dumps(said).encode()))
     book = member(made, f"rulebooks/{version}.json")
     book["title"] = "Another"
     with pytest.raises(BadInput, match=f"its rulebook {version} says something else"):

@@ -10,18 +10,20 @@ import pytest
 import typst
 from sqlalchemy import update
 
+from cases.reported import Report as Place
+from cases.reported import report as place_reported
 from cases.store import CaseStore
 from cases.workflow import load_workflow
 from database.tables import ChangeRow, SceneRow
 from ground.errors import BadInput, CannotWrite, NotFound
-from reports import fonts, pages
+from reports import case_pdf, fonts, pages
 from reports.case_data import case_data
 from reports.case_pdf import Report, Wanted, case_pages, case_report, chips_of, write_case_report
 from reports.case_sheet import printable, sheet_of
 from reports.in_hand import needed
 from reports.land_table import land_table
 from reports.words import Language, Words, load_words
-from tests.cases_world import ROAD
+from tests.cases_world import ROAD, new_store
 from tests.reports_world import AT, LAND, PHOTO, told_store
 from tests.test_cli import refusal, tiankan
 
@@ -103,6 +105,26 @@ def test_only_a_person_makes_it_a_violation(world: tuple[CaseStore, str]) -> Non
     assert made["lacking"] == []
 
 
+def test_who_reports_a_place_finds_nothing(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    said = Place(source="citizen", lon=112.5, lat=37.8, accuracy_m=30, at=AT, who="村民", note="建房")
+    made = sheet(store, place_reported(store, said, ROAD).case_id, Language.EN)
+    assert (made["finding"], made["finding_note"][:22]) == ("doubt", "A machine's clue, not ")
+
+
+def test_who_withdraws_a_case_said_so(world: tuple[CaseStore, str]) -> None:
+    store, case = world
+    to_violation(store, case)
+    for to, role, brought in (
+        ("filed", "county", {}), ("investigation", "county", {"two_officers": "李伟; 张敏"}),
+        ("withdrawn", "legal", {"reason": "批准在先", "document": "d", "legal_audit": "同意"}),
+    ):  # fmt: skip
+        actor = "周正" if role == "legal" else "王小明"
+        store.move(case, to, ROAD, actor=actor, role=role, evidence=brought)
+    made = sheet(*world, Language.EN)
+    assert (made["finding"], made["finding_note"][:14]) == ("other", "found by 周正 (l")
+
+
 def test_what_is_lacking_stands_on_the_first_page(world: tuple[CaseStore, str], tmp_path: Path) -> None:
     store, case = world
     (tmp_path / "before.tif").unlink()
@@ -151,6 +173,26 @@ def test_text_is_printable() -> None:
     assert made["a"][1].replace("\u200b", "") == "x" * 50
     assert max(len(part) for part in made["a"][1].split("\u200b")) == 8
     assert printable("未批先建，" * 20) == "未批先建，" * 20
+
+
+@pytest.mark.parametrize("word", ["Ж" * 60, "é" * 60, "e\u0301" * 60, "ع" * 60])
+def test_long_words_of_any_letters_break(word: str) -> None:
+    made = printable(word)
+    assert made.replace("\u200b", "") == word
+    assert max(map(len, made.split("\u200b"))) <= 10
+    assert not any(part.startswith("\u0301") for part in made.split("\u200b"))
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_case_on_hundreds_of_parcels_is_set(
+    world: tuple[CaseStore, str], monkeypatch: pytest.MonkeyPatch, language: Language
+) -> None:
+    data = case_data(*world, ROAD)
+    data.said["judgement"]["seen"] = {
+        "permits_numbers": ", ".join(f"晋政地字〔2019〕{number}号" for number in range(300))
+    }
+    monkeypatch.setattr(case_pdf, "case_data", lambda *_: data)
+    assert len(case_pages(*world, ROAD, wanted(language))) >= 4
 
 
 def test_the_printed_ledger_closes() -> None:

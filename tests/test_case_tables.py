@@ -10,6 +10,8 @@ import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
+import shapely
+import shapely.affinity
 from pyproj import CRS
 from sqlalchemy import update
 
@@ -81,6 +83,22 @@ def test_geopackage_and_geojson_come_back(world: tuple[CaseStore, str], tmp_path
     assert back.geometry.iloc[0].equals_exact(frame.geometry.iloc[0], 1e-8, normalize=True)
 
 
+@pytest.mark.parametrize("name", ["t.gpkg", "t.geojson", "t.shp"])
+def test_an_outline_of_two_parts_comes_back(
+    world: tuple[CaseStore, str], tmp_path: Path, name: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    one = table(world[0])
+    shape = one.geometry.iloc[0]
+    both = shapely.MultiPolygon([shape, shapely.affinity.translate(shape, 1, 0)])
+    frame = pd.concat([one, one.set_geometry([both], crs=one.crs)], ignore_index=True)
+    write_table(frame, tmp_path / name, Language.ZH)
+    assert [w for w in recwarn if "GeoPackage" in str(w.message)] == []
+    back = pyogrio.read_dataframe(tmp_path / name).geometry
+    assert [len(shapely.get_parts(each)) for each in back] == [1, 2]
+    kind = pyogrio.read_info(tmp_path / name)["geometry_type"]
+    assert kind == {"t.gpkg": "MultiPolygon", "t.geojson": "Unknown", "t.shp": "Polygon"}[name]
+
+
 def test_a_table_in_metres_lies_where_it_was_drawn(world: tuple[CaseStore, str], tmp_path: Path) -> None:
     write_table(table(world[0], CRS.from_epsg(4547)), tmp_path / "t.gpkg", Language.ZH)
     back = pyogrio.read_dataframe(tmp_path / "t.gpkg")
@@ -135,6 +153,16 @@ def test_what_a_dbf_cannot_hold_is_said(world: tuple[CaseStore, str], tmp_path: 
     assert pyogrio.read_dataframe(tmp_path / "u.shp").iloc[0]["QSXCGQ"] == "\U0002a6d6"
 
 
+def test_an_index_of_the_file_that_was_there_is_gone(world: tuple[CaseStore, str], tmp_path: Path) -> None:
+    # As QGIS makes one; that of a file of other places finds nothing in this one.
+    frame, there = table(world[0]), tmp_path / "t.shp"
+    away = frame.set_geometry(frame.geometry.translate(10, 0))
+    pyogrio.write_dataframe(away[["geometry"]], there, SPATIAL_INDEX="YES")
+    assert (tmp_path / "t.qix").exists()
+    write_table(frame, there, Language.ZH)
+    assert len(pyogrio.read_dataframe(there, bbox=tuple(frame.total_bounds))) == 1
+
+
 def test_a_text_that_looks_like_a_formula_is_a_text(world: tuple[CaseStore, str], tmp_path: Path) -> None:
     with world[0].transaction(writes=True) as session:
         session.execute(update(SceneRow).values(sensor="=1+1"))
@@ -172,4 +200,9 @@ def test_the_verb(tmp_path: Path) -> None:
     assert "end it with .shp" in refusal(*words, "--to", tmp_path / "t.dwg")
     assert "use gbk or utf-8" in refusal(*words, "--to", tmp_path / "t.shp", "--encoding", "big5")
     assert "is not a coordinate system" in refusal(*words, "--to", tmp_path / "t.shp", "--crs", "EPSG:0")
+    assert "is neither of degrees nor of a map" in refusal(
+        *words, "--to", tmp_path / "t.shp", "--crs", "EPSG:4978"
+    )
+    (tmp_path / "d.shp").mkdir()
+    assert "d.shp: is a folder" in refusal(*words, "--to", tmp_path / "d.shp")
     assert "is not known" in refusal(*words, "--to", tmp_path / "t.shp", "--crs", "EPSG:4610")

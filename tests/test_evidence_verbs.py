@@ -86,6 +86,33 @@ def test_an_altered_bundle_is_named_and_exits_with_1(county: tuple[Path, str]) -
     assert "no zip" in refusal("cases", "replay-bundle", folder / "cases.db")
 
 
+def test_a_bundle_that_would_be_a_folder_is_refused_before_it_is_told(county: tuple[Path, str]) -> None:
+    folder, case_id = county
+    (folder / "b.zip").mkdir()
+    words = ("cases", "evidence", case_id, "--db", folder / "cases.db", "--bundle", folder / "b.zip", *MAKER)
+    assert "b.zip: is a folder; give the path of a file" in refusal(*words)
+    store = open_store(str(folder / "cases.db"))
+    assert [event.kind for event in store.events(case_id)] == ["opened"]
+
+
+@pytest.mark.parametrize("option", ["--note", "--actor"])
+def test_a_text_that_is_not_utf_8_is_one_sentence(county: tuple[Path, str], option: str) -> None:
+    folder, case_id = county
+    words = ("cases", "evidence", case_id, "--db", folder / "cases.db", "--add", photo(folder / "a.jpg"))
+    said = refusal(*words, *OFFICER, option, b"\xc0\xee".decode("utf-8", "surrogateescape"))
+    assert "a text holds '\\udcc0', which is no character" in said
+    assert asked(county)[1] == []
+
+
+def test_a_name_with_brackets_is_a_name(county: tuple[Path, str]) -> None:
+    folder, case_id = county
+    path = folder / "out [/b][red].zip"
+    make = ("cases", "evidence", case_id, "--db", folder / "cases.db", "--bundle", path, *MAKER)
+    for words in (make, ("cases", "replay-bundle", path)):
+        code, out, err = tiankan(*words)
+        assert (code, "[/b][red].zip" in out) == (0, True), err
+
+
 def test_what_does_not_go_together_is_said(county: tuple[Path, str]) -> None:
     folder, case_id = county
     words = ("cases", "evidence", case_id, "--db", folder / "cases.db")

@@ -15,6 +15,7 @@ from ground.errors import BadInput
 from reports.shares import REACHED, UNKNOWN
 from reports.statistics import Figure, Statistics, statistics
 from reports.statistics_files import write_statistics
+from reports.statistics_sheet import tables_of
 from reports.words import Language, Words
 from tests.cases_world import ROAD, new_store, put, row_of_changes
 from tests.reports_world import PHOTO
@@ -182,6 +183,8 @@ def test_periods_and_regions(world: tuple[CaseStore, list[str]]) -> None:
     assert {(one.region, one.under_mu) for one in town.shares} == {("140105", 10.5)}
     with pytest.raises(BadInput, match="lies outside"):
         statistics(store.scoped("140105"), now(), "140106")
+    with pytest.raises(BadInput, match="period: 2025-01-02 to 2025-01-01 ends before it begins"):
+        statistics(store, now(), first=date(2025, 1, 2), last=date(2025, 1, 1))
     seen = statistics(store.scoped("140105001"), now())
     assert {(one.share, one.why) for one in seen.shares} == {(None, "part_seen")}
     assert figure(seen, "all", "140105001").number == 2
@@ -194,6 +197,14 @@ def test_undated_changes_belong_to_no_period(tmp_path: Path) -> None:
     assert figure(statistics(store, now()), "all").number == 2
     found = statistics(store, now(), first=date(2000, 1, 1))
     assert (figure(found, "all").number, found.undated) == (1, 1)
+
+
+def test_a_share_of_no_known_county_is_not_everywhere_s(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    put(store, row_of_changes(1), region="")
+    tables = tables_of(statistics(store, now()), Words(Language.EN))
+    (shares,) = [table for table in tables if table.key == "shares"]
+    assert {row[0] for row in shares.rows} == {"unknown"}
 
 
 def test_unknown_land_is_never_no(tmp_path: Path) -> None:
@@ -229,6 +240,14 @@ def test_files_hold_the_figures(world: tuple[CaseStore, list[str]], tmp_path: Pa
         write_statistics(found, tmp_path / "s.doc", Words(Language.ZH))
 
 
+def test_a_region_that_looks_like_a_formula_is_a_text(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    put(store, row_of_changes(1), region="=1+1")
+    write_statistics(statistics(store, now(), "=1+"), tmp_path / "s.xlsx", Words(Language.EN))
+    cells = [cell for sheet in openpyxl.load_workbook(tmp_path / "s.xlsx") for row in sheet for cell in row]
+    assert {cell.data_type for cell in cells if str(cell.value).startswith("=")} == {"s"}
+
+
 @pytest.mark.sqlite
 @pytest.mark.usefixtures("world")
 def test_the_verb(tmp_path: Path) -> None:
@@ -242,3 +261,5 @@ def test_the_verb(tmp_path: Path) -> None:
     assert tiankan(*words)[0] == 0
     assert "--from: '2024' is not a day" in refusal(*words, "--from", "2024")
     assert "lies in the future" in refusal(*words, "--as-of", "2999-01-01")
+    for early in ("0001-01-01", "0001-01-01T00:00:00+14:00"):
+        assert "lies before the year 1900" in refusal(*words, "--as-of", early)
