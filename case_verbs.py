@@ -1,6 +1,6 @@
 """The verbs of those who work on cases: list, show, move."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,9 +60,12 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
     road = load_workflow()
     advised, onward = advice(case.facts, case.land, road.transfer), next_moves(case, road)
     sheet = case_sheet(case) | kin_of(store, case_id) | {"transfer": advised}
-    rows = [
+    is_late = any(e.written_later for e in history)
+    rows: list[dict[str, Any]] = [
         {
-            "at": e.at.isoformat(timespec="seconds"), "kind": e.kind, "actor": e.actor, "role": e.role,
+            "at": e.at.isoformat(timespec="seconds"),
+            "recorded": e.recorded.isoformat(timespec="seconds") if e.recorded else None,
+            "kind": e.kind, "actor": e.actor, "role": e.role,
             "from": e.from_status, "to": e.to_status, "reason": e.reason, "evidence": e.evidence,
         }
         for e in history
@@ -71,7 +74,8 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
         terminal.print_json(sheet | {"events": rows, "next": onward})
         return
     terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
-    terminal.show(rows, "History", False)
+    shown = rows if is_late else [{k: v for k, v in row.items() if k != "recorded"} for row in rows]
+    terminal.show(shown, "History", False)
     terminal.show(onward, "Next: `cases move --to`", False)
 
 

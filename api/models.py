@@ -65,6 +65,7 @@ class EventOut(BaseModel):
     to_status: str
     reason: str
     evidence: dict[str, str]
+    recorded: datetime | None = Field(default=None, description="when it was written down, null if not known")
 
 
 class MoveOut(BaseModel):

@@ -1,7 +1,7 @@
 """The history of cases: every event is written here, whoever causes it, in the transaction of what it tells of."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -32,8 +32,9 @@ def event(
 
 
 def append(session: Session, events: Sequence[dict[str, Any]]) -> None:
-    """Adds events in their order, each made by `event`."""
-    seals.add(session, EventRow, events)
+    """Adds events in their order, each made by `event`, with the moment at which they are written down."""
+    recorded = datetime.now(UTC)
+    seals.add(session, EventRow, [told | {"recorded": recorded} for told in events])
 
 
 def overtaken(session: Session, row: CaseRow, said: str) -> str:

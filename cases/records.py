@@ -1,12 +1,15 @@
 """Records that leave the store: a case, an event and a change as everyone else sees them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import shapely
 
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
+
+SOON = timedelta(minutes=5)
+"""Within it what is written down was written at once: two machines' clocks differ by as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,14 @@ class Event:
     to_status: str
     reason: str
     evidence: dict[str, str]
+    recorded: datetime | None = None
+    """When it was written down; None where that was not kept."""
+
+    @property
+    def written_later(self) -> datetime | None:
+        """When it was written down, where that was noticeably after what it tells of: somebody dated it back."""
+        later = self.recorded is not None and self.recorded - self.at > SOON
+        return self.recorded if later else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +148,7 @@ def event_of(row: EventRow) -> Event:
         to_status=row.to_status,
         reason=row.reason,
         evidence=row.evidence,
+        recorded=row.recorded,
     )
 
 

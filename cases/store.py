@@ -149,7 +149,7 @@ class CaseStore:
                 raise IllegalMove(
                     history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
                 )
-            _usable(session, case_id, given)
+            _usable(session, case_id, given, workflow)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
             check_parts(session, workflow, row, given, actor, role)
@@ -253,10 +253,11 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     return Page(kept, total, kept[-1].serial if more else None)  # type: ignore[attr-defined]
 
 
-def _usable(session: Session, case_id: str, given: dict[str, str]) -> None:
+def _usable(session: Session, case_id: str, given: dict[str, str], workflow: Workflow) -> None:
     """Nothing, if every file that is referred to was given for this case and proves what it is given for."""
     for kind, reference in given.items():
-        why = usable(session, case_id, reference, kind) if is_reference(reference) else None
+        is_file = kind in workflow.files or is_reference(reference)
+        why = usable(session, case_id, reference, kind) if is_file else None
         if why:
             raise IllegalMove(f"case {case_id}: {kind}: {why}")
 

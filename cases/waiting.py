@@ -61,7 +61,8 @@ def _check(session: Session, case_id: str, step: Move, held: dict[str, str], at:
             f"workflow.toml: the move to {step.to!r} waits for {wait.clock!r}, no clock of clocks.toml"
         )
     events = session.scalars(select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.serial))
-    moves = [Moved(e.to_status, e.at, e.evidence, e.from_status == e.to_status) for e in events]
+    # What was dated back starts nobody's time before it was written down.
+    moves = [Moved(e.to_status, e.recorded or e.at, e.evidence, e.from_status == e.to_status) for e in events]
     stands = pausing.pauses(session, [case_id], clocks.on(at.date()), at).of(case_id)
     own = [run for run in runs(moves, clocks, stands) if run.rule.id == wait.clock]
     if not own or own[-1].stopped is not None or (own[-1].ends is not None and at >= own[-1].ends):

@@ -86,6 +86,8 @@ class Workflow(Strict):
     """Kinds that are a day, written as 2026-06-30."""
     given_by: dict[str, list[str]] = {}
     """Kinds that only these roles may put into a case."""
+    files: list[str] = []
+    """Kinds that refer to a file which was given for the case; words are none."""
     apart: list[str] = [AUDITOR]
     """Roles whose holder has no other part in the case (see `cases.parts`); the legal auditor's always."""
     roles: dict[str, str] = Field(alias="role", min_length=1)
@@ -117,7 +119,7 @@ class Workflow(Strict):
         return self
 
     def _check_words(self, move: Move) -> None:
-        for need in (*move.needs, *move.clears, *self.fresh, *self.days, *self.given_by):
+        for need in (*move.needs, *move.clears, *self.fresh, *self.days, *self.given_by, *self.files):
             if need not in self.evidence:
                 raise ValueError(
                     f"the move to {move.to!r} needs {need!r}, which [evidence] does not list "

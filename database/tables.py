@@ -148,6 +148,8 @@ class EventRow(Base):
     to_status: Mapped[str]
     reason: Mapped[str]
     evidence: Mapped[dict[str, Any]]
+    recorded: Mapped[datetime | None]
+    """When it was written down, by the clock; None for what is from before that was kept."""
 
 
 class RulebookRow(Base):

@@ -164,7 +164,7 @@ def _scene(scene: SceneRecord | None) -> dict[str, Any] | None:
 def _event(event: Event) -> dict[str, Any]:
     return {
         "at": event.at, "kind": event.kind, "actor": event.actor, "role": event.role, "from": event.from_status,
-        "to": event.to_status, "reason": event.reason, "evidence": event.evidence,
+        "to": event.to_status, "reason": event.reason, "evidence": event.evidence, "recorded": event.recorded,
     }  # fmt: skip
 
 

@@ -273,8 +273,11 @@ def _event(event: Event, words: Words, exhibits: Sequence[Exhibit], named: Calla
     )
     told = told_again(event, exhibits, words) if event.kind == EVENT else [retold(event, words)]
     who = f"{event.actor} ({words.of('role', event.role)})"
+    when = [moment(event.at, words).removesuffix(" UTC")]
+    if event.written_later:
+        when.append(f"({words.label('recorded')} {moment(event.written_later, words).removesuffix(' UTC')})")
     return [
-        moment(event.at, words).removesuffix(" UTC"),
+        "\n".join(when),
         who,
         step,
         " · ".join(text for text in (*told, brought) if text),

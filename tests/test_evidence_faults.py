@@ -10,6 +10,8 @@ from PIL import Image
 
 from cases.store import CaseStore
 from evidence.limits import load_limits
+from ground.errors import IllegalMove
+from tests.cases_world import ROAD
 from tests.evidence_world import beside, exif_of, photo
 from tests.reports_world import told_store
 from tests.test_cli import refusal, tiankan
@@ -42,6 +44,24 @@ def from_west(world: tuple[Path, CaseStore, str], metres: float = 110, **more: A
     """The EXIF of a photo from so far west of the middle of the change."""
     middle = world[1].case(world[2]).geometry.centroid
     return exif_of(beside(270, metres, middle.x, middle.y), 90, **more)
+
+
+def test_where_a_photo_is_a_file_words_are_none(world: tuple[Path, CaseStore, str]) -> None:
+    _, store, case = world
+    strict = ROAD.model_copy(update={"files": ["photo"]})
+    store.move(case, "field_check", strict, actor="李伟", role="county")
+    good = f"sha256:{added(world, photo(world[0] / 'good.jpg', from_west(world)))['sha256']}"
+
+    def prove(reference: str) -> str:
+        proof = {"photo": reference, "field_evidence": "record 7"}
+        return store.move(case, "proven", strict, actor="李伟", role="county", evidence=proof).status
+
+    for words in ("IMG_0412.jpg", f"{good}; and IMG_0413.jpg"):
+        with pytest.raises(
+            IllegalMove, match=r"photo: .* refers to no file; write sha256: and the 64 digits"
+        ):
+            prove(words)
+    assert prove(good) == "proven"
 
 
 def test_a_huge_file_is_refused_with_its_size(world: tuple[Path, CaseStore, str]) -> None:

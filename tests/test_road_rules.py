@@ -3,9 +3,11 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cases import history
 from cases.store import CaseFilter, CaseStore
 from cases.supervising import supervise, supervised
 from cases.transfer import advice
@@ -41,10 +43,21 @@ def decide(store: CaseStore, case: str, at: datetime, **evidence: str) -> str:
     return store.move(case, "decision", ROAD, actor="王芳", role="county", evidence=evidence, at=at).status
 
 
-def test_nothing_is_decided_while_the_party_may_speak(store: CaseStore) -> None:
-    case = first(store)
+def test_nothing_is_decided_while_the_party_may_speak(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, monday = first(store), datetime(2024, 3, 4, 2, tzinfo=UTC)
+
+    class Monday(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            del tz
+            return monday
+
+    monkeypatch.setattr(history, "datetime", Monday)
     # Noticed on Monday 4 March 2024; five working days end with Monday the 11th, in the county's zone.
-    walk(store, case, TO_NOTICE, datetime(2024, 3, 4, 2, tzinfo=UTC))
+    walk(store, case, TO_NOTICE, monday)
+    assert store.events(case)[-1].written_later is None
     assert store.case(case).status == "notice"
     last = datetime(2024, 3, 11, 15, 59, tzinfo=UTC)
     with pytest.raises(
@@ -52,6 +65,21 @@ def test_nothing_is_decided_while_the_party_may_speak(store: CaseStore) -> None:
     ):
         decide(store, case, last)
     assert decide(store, case, last + timedelta(minutes=1)) == "decision"
+
+
+def test_a_notice_that_is_dated_back_wins_no_time(store: CaseStore) -> None:
+    case, past = first(store), datetime(2024, 3, 4, 2, tzinfo=UTC)
+    walk(store, case, TO_NOTICE, past)
+    told = store.events(case)[-1]
+    assert (told.at, told.to_status, told.written_later) == (past, "notice", told.recorded)
+    for at in (past + timedelta(days=30), datetime.now(UTC)):
+        with pytest.raises(IllegalMove, match="runs until the end of 20"):
+            decide(store, case, at)
+    assert store.case(case).status == "notice"
+    code, out, _ = tiankan(
+        "cases", "show", case, "--db", store.engine.url.render_as_string(hide_password=False)
+    )
+    assert (code, "recorded" in out) == (0, True)
 
 
 @pytest.mark.parametrize("kind", ["statement", "waiver"])
