@@ -34,7 +34,9 @@ def event(
 def append(session: Session, events: Sequence[dict[str, Any]]) -> None:
     """Adds events in their order, each made by `event`, with the moment at which they are written down."""
     recorded = datetime.now(UTC)
-    seals.add(session, EventRow, [told | {"recorded": recorded} for told in events])
+    for told in events:
+        told["recorded"] = recorded
+    seals.add(session, EventRow, events)
 
 
 def overtaken(session: Session, row: CaseRow, said: str) -> str:

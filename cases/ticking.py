@@ -21,7 +21,7 @@ from database import bulk, seals
 from database.clock_tables import NoticeRow, TickRow
 from database.tables import CaseRow, EventRow
 from ground.errors import BadInput, NotFound
-from ground.files import sha256, short_hash
+from ground.files import sha256, short_hashes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,10 +203,12 @@ def _taken(session: Session, now: datetime) -> int:
 
 def _named(case_id: str, run: Run, now: datetime) -> Iterator[tuple[str, Step]]:
     """The steps of a run up to a moment, each with the name by which it is said once."""
-    started = run.started.astimezone(UTC).isoformat()
-    for step in run.steps(now):
-        due = step.due.isoformat() if step.due else ""
-        yield short_hash("notice", case_id, run.rule.id, started, step.name, due), step
+    steps = run.steps(now)
+    if not steps:
+        return
+    own = short_hashes("notice", case_id, run.rule.id, run.started.astimezone(UTC).isoformat())
+    for step in steps:
+        yield own(step.name, step.due.isoformat() if step.due else ""), step
 
 
 def _row(key: str, case_id: str, run: Run, step: Step, now: datetime) -> dict[str, Any]:

@@ -83,6 +83,9 @@ class Run:
         """All that was due to be said up to a moment, the oldest first: the same whenever it is asked."""
         if self.rule.kind == "record":
             return []
+        last = min(now, self.stopped) if self.stopped else now
+        if not self.pauses and len(self.deadlines) == 1:  # As with nearly all.
+            return [step for step in self._of(self.due.day) if step.at <= last]
         found = [
             Step(
                 f"suspended:{pause.name}",
@@ -92,7 +95,6 @@ class Run:
             )
             for pause in self.pauses
         ]
-        last = min(now, self.stopped) if self.stopped else now
         found = [step for step in found if step.at <= last]
         until = [each.since for each in self.deadlines[1:]]
         for deadline, end in zip(self.deadlines, [*until, None], strict=True):
@@ -139,7 +141,7 @@ def _undisturbed(
     kind: str, remind: int, lift: tuple[tuple[str, int], ...], day: date, zone: ZoneInfo
 ) -> tuple[Step, ...]:
     """Where no clock stands: most clocks of a county fall due on the same few days."""
-    return tuple(_steps(kind, remind, lift, day, zone, ()))
+    return tuple(sorted(_steps(kind, remind, lift, day, zone, ()), key=lambda step: step.at))
 
 
 @dataclass(kw_only=True)

@@ -20,6 +20,8 @@ from ground.files import cannot_write
 POSTGRES = "postgresql+psycopg"
 CONNECT_S = 10
 """Seconds to wait for a server that does not answer."""
+CACHE = "cache_size=-65536"
+"""KiB of a SQLite file that a connection keeps at hand: a county's indexes, of which 2 MiB are too few."""
 
 
 def open_database(url: str, create: bool) -> Engine:
@@ -123,7 +125,7 @@ def _prepare_file(engine: Engine, create: bool) -> None:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", CACHE):
         connection.execute(f"PRAGMA {pragma}")
 
 

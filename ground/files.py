@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +43,27 @@ def sha256(path: Path, advance: Callable[[int], None] | None = None) -> str:
 
 def short_hash(*parts: str | bytes) -> str:
     """16 hex digits that depend on the parts, their order and their borders, and on nothing else."""
-    datas = [part.encode() if isinstance(part, str) else part for part in parts]
-    return hashlib.sha256(b"".join(len(data).to_bytes(8, "big") + data for data in datas)).hexdigest()[:16]
+    return hashlib.sha256(_bordered(parts)).hexdigest()[:16]
+
+
+def short_hashes(*first: str | bytes) -> Callable[..., str]:
+    """`short_hash` of these parts and more, for many that begin alike."""
+    begun = hashlib.sha256(_bordered(first))
+
+    def more(*parts: str | bytes) -> str:
+        whole = begun.copy()
+        whole.update(_bordered(parts))
+        return whole.hexdigest()[:16]
+
+    return more
+
+
+def _bordered(parts: Iterable[str | bytes]) -> bytes:
+    found = []
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        found += [len(data).to_bytes(8, "big"), data]
+    return b"".join(found)
 
 
 def cannot_write(path: Path, error: BaseException) -> CannotWrite:
