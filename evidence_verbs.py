@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from evidence.files import Files
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Chips = Annotated[
+    bool,
+    typer.Option(
+        "--chips", help="Cut both chips from the scenes and give them; exit code 3 where one lacks."
+    ),
+]
+Overlay = Annotated[
+    bool,
+    typer.Option("--overlay", help="Cross the change with the layers it was judged by, and give that."),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="Write all of the case into this zip, and its sum into the history."),
+]
 
 
 def evidence(
@@ -29,29 +43,28 @@ def evidence(
     check: Annotated[
         bool, typer.Option("--check", help="Read every file back; exit code 1 where one is wrong.")
     ] = False,
-    chips: Annotated[
-        bool,
-        typer.Option(
-            "--chips", help="Cut both chips from the scenes and give them; exit code 3 where one lacks."
-        ),
-    ] = False,
-    bundle: Annotated[
-        Path | None,
-        typer.Option("--bundle", help="Write all of the case into this zip, and its sum into the history."),
-    ] = None,
+    chips: Chips = False,
+    overlay: Overlay = False,
+    bundle: Bundle = None,
     db: Annotated[str | None, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = None,
     json: Json = False,
 ) -> None:
     """The evidence of a case: list it, or give a file or its chips, check the files, write a bundle."""
-    if sum((add is not None, check, chips, bundle is not None)) > 1:
-        raise BadInput("--add, --chips, --check and --bundle are four things; ask for one at a time")
-    if add is None and any((kind, note, despite, bundle is None and not chips and (actor or role))):
+    if sum((add is not None, check, chips, overlay, bundle is not None)) > 1:
         raise BadInput(
-            "--kind, --note and --despite go with --add FILE, --actor and --role also with --chips and --bundle"
+            "--add, --chips, --overlay, --check and --bundle are five things; ask for one at a time"
+        )
+    acted = chips or overlay or bundle is not None
+    if add is None and any((kind, note, despite, not acted and (actor or role))):
+        raise BadInput(
+            "--kind, --note and --despite go with --add FILE, --actor and --role also with --chips, --overlay and "
+            "--bundle"
         )
     store, files = _open(db)
     if chips:
         _chips(store, files, case_id, (actor, role), json)
+    elif overlay:
+        _overlay(store, files, case_id, (actor, role), json)
     elif add is not None:
         _add(store, files, case_id, (add, kind, actor, role, note, despite), json)
     elif check:
@@ -138,6 +151,18 @@ def _chips(store: "CaseStore", files: "Files", case_id: str, by: tuple[str, str]
             terminal.say(sentence)
     if cut.lacking:
         raise typer.Exit(3)
+
+
+def _overlay(store: "CaseStore", files: "Files", case_id: str, by: tuple[str, str], json: bool) -> None:
+    from cases.workflow import load_workflow
+    from evidence.limits import load_limits
+    from evidence.overlay import give_overlay
+    from evidence.show import evidence_row
+
+    _require(("--actor", by[0]), ("--role", by[1]), why="an overlay is given by a named person in a role")
+    given = give_overlay(store, files, case_id, by, load_workflow(), load_limits())
+    row = evidence_row(given.evidence) | {"new": given.new}
+    terminal.show([row if json else _short(row) | {"new": row["new"]}], f"Overlay of {case_id}", json)
 
 
 def _require(*named: tuple[str, str], why: str) -> None:

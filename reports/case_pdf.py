@@ -15,13 +15,16 @@ from cases.store import CaseStore
 from cases.workflow import Workflow
 from evidence.files import Files
 from evidence.limits import load_limits
+from evidence.overlay import PAGE_BYTES, NoOverlay, overlay_of
+from ground.errors import BadInput
 from ground.files import written_beside
 from reports.case_data import CaseData, case_data
-from reports.case_sheet import sheet_of
+from reports.case_sheet import printable, sheet_of
 from reports.chips import Chip, chip, ground_of
 from reports.exhibit_sheet import thumbnail_name
 from reports.exhibits import exhibits_of
 from reports.in_hand import check_complete
+from reports.overlay_sheet import overlay_sheet
 from reports.pages import rendered
 from reports.words import Language, Words, moment
 
@@ -104,8 +107,21 @@ def _page(store: CaseStore, case_id: str, workflow: Workflow, wanted: Wanted) ->
         check_complete(data.said["case"]["id"], data.said, exhibits, workflow)
     chips = chips_of(data.outline, data.scenes)
     sheet = sheet_of(data, chips, exhibits, words, _made(data, at, words), wanted.draft)
+    sheet["overlay"] = printable(_overlay(store, data.said["case"]["id"], words))
     photos = {thumbnail_name(one): one.thumbnail for one in exhibits if one.thumbnail}
     return data, _Page(sheet, _files(data, chips) | photos, at)
+
+
+def _overlay(store: CaseStore, case_id: str, words: Words) -> dict[str, Any]:
+    """The change crossed with the layers as they were known, or why they cannot be drawn now."""
+    try:
+        with store.transaction() as session:
+            return overlay_sheet(overlay_of(session, case_id, PAGE_BYTES), "", words)
+    except NoOverlay as error:
+        why = words.label(f"overlay_{error.key}")
+    except BadInput:
+        why = words.label("overlay_broken")
+    return overlay_sheet(None, words.label("overlay_none", why=why), words)
 
 
 def _files(data: CaseData, chips: dict[str, Chip]) -> dict[str, bytes]:
