@@ -98,7 +98,7 @@ def cases_move(
     from cases.show import case_row
     from cases.workflow import load_workflow
 
-    given = dict(map(_pair, evidence or []))
+    given = _given(evidence or [])
     case = _store(db).move(
         case_id, to, load_workflow(), actor=actor, role=role, evidence=given, version=version
     )
@@ -140,6 +140,17 @@ def _store(db: str | None) -> "CaseStore":
 
     settings = load_settings()
     return open_store(db or settings.db, create=False, region=settings.region)
+
+
+def _given(pairs: list[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for kind, reference in map(_pair, pairs):
+        if kind in given:
+            raise BadInput(
+                f"--evidence: {kind} is given twice; write several in one, as {kind}='{given[kind]}; {reference}'"
+            )
+        given[kind] = reference
+    return given
 
 
 def _pair(text: str) -> tuple[str, str]:

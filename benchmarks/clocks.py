@@ -27,6 +27,7 @@ from database.tables import CaseRow  # noqa: E402
 from ground.clock import peak_rss_mib  # noqa: E402
 from tests import postgis  # noqa: E402
 from tests.cases_world import entry_of, lonlat_changes  # noqa: E402
+from tests.drawn import drawn  # noqa: E402
 
 LIMIT_S = 5.0
 BEGIN, DAYS = datetime(2026, 9, 1, 1, tzinfo=UTC), 30
@@ -62,7 +63,7 @@ def fill(store: CaseStore, count: int) -> int:
         if page.next_after is None:
             break
         after = page.next_after
-    with store.transaction(writes=True) as session:
+    with store.transaction(writes=True) as session, drawn(session):
         events, rows = [], []
         for case in cases:
             at, status = case.opened, case.status

@@ -41,6 +41,7 @@ from reports.case_pdf import Wanted, case_report  # noqa: E402
 from reports.statistics import statistics  # noqa: E402
 from reports.words import Language  # noqa: E402
 from tests import postgis  # noqa: E402
+from tests.drawn import drawn  # noqa: E402
 from tests.evidence_world import beside, exif_of  # noqa: E402
 
 LAYERS = ("approvals", "land_supply", "registrations", "facilities", "redline")
@@ -133,7 +134,7 @@ def filled(store: CaseStore, entry: ledger.Entry) -> None:
     """The run recorded, then a move of every case on some day of ten months, so that what stands comes from events."""
     ledger.record(store, entry, load_workflow())
     now, dice = datetime.now(UTC), np.random.default_rng(9)
-    with store.transaction(writes=True) as session:
+    with store.transaction(writes=True) as session, drawn(session):
         changes = entry.changes["change_id"].tolist()
         moves = [
             history.event(

@@ -23,11 +23,15 @@ def event(
     origin: str,
     to: str,
     evidence: dict[str, str] | None = None,
+    workflow: str | None = None,
 ) -> dict[str, Any]:
-    """One event as a row. `origin` and `to` are statuses, the same where the case stays where it is."""
+    """One event as a row. `origin` and `to` are statuses, the same where the case stays where it is.
+
+    `workflow`: version of that by which a person moved it.
+    """
     return {
         "case_id": case_id, "at": at, "kind": kind, "actor": actor, "role": role, "from_status": origin,
-        "to_status": to, "reason": reason, "evidence": evidence or {},
+        "to_status": to, "reason": reason, "evidence": evidence or {}, "workflow": workflow,
     }  # fmt: skip
 
 

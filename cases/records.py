@@ -60,6 +60,8 @@ class Event:
     evidence: dict[str, str]
     recorded: datetime | None = None
     """When it was written down; None where that was not kept."""
+    workflow: str | None = None
+    """Version of the workflow by which a person moved it; None where that was not kept, or for any other line."""
 
     @property
     def written_later(self) -> datetime | None:
@@ -149,6 +151,7 @@ def event_of(row: EventRow) -> Event:
         reason=row.reason,
         evidence=row.evidence,
         recorded=row.recorded,
+        workflow=row.workflow,
     )
 
 

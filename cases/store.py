@@ -166,7 +166,7 @@ class CaseStore:
                     raise IllegalMove(history.overtaken(session, row, "just now"))
             told = history.event(
                 case_id, when, "moved", given.get("reason", ""), actor=actor.strip(), role=role,
-                origin=origin, to=to, evidence=given,
+                origin=origin, to=to, evidence=given, workflow=workflow.version,
             )  # fmt: skip
             history.append(session, [told])
             session.refresh(row)

@@ -1,6 +1,7 @@
 """The workflow: which moves a case may make, read from workflow.toml; what a move needs, decided here."""
 
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -10,68 +11,27 @@ from cases.people import MACHINE_ROLE as MACHINE_ROLE
 from cases.people import as_read as as_read
 from cases.people import people_of, person
 from cases.rules import NEED_A_PERSON, Verdict
+from cases.steps import Joining as Joining
+from cases.steps import Move as Move
+from cases.steps import Replacing as Replacing
+from cases.steps import Transfer as Transfer
+from database.road import AUDITOR as AUDITOR
+from database.road import BEFORE as BEFORE
+from database.road import BEYOND
+from database.road import LOCK as LOCK
+from database.road import PENALTY as PENALTY
 from ground.errors import BadInput, IllegalMove
+from ground.files import short_hash
 from ground.tables import Strict, load_toml, parse
 
 WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
-PENALTY = {"notice", "hearing", "decision", "served", "court", "executed"}
 SAID_BY_A_PERSON = PENALTY | {"violation"}
 """Where the machine may leave no case."""
-BEFORE = {
-    "notice": {"audited"}, "hearing": {"notice"}, "decision": {"notice", "hearing"}, "served": {"decision"},
-    "court": {"served"}, "executed": {"served", "court"},
-}  # fmt: skip
-"""What a case must have been right before; the database holds to it too (see the migrations)."""
 SPLIT, MERGED = "split", "merged"
 REPLACED = (SPLIT, MERGED)
 """Where a case ends whose place others took. No move reaches them or leaves them; the database holds to it too."""
-LOCK = {"field_evidence", "two_officers", "legal_audit"}
-"""The clue–penalty lock: what must be in hand before anything of PENALTY."""
-AUDITOR = "legal"
-"""Whose audit counts; the database knows the role by this name."""
 AUDITED = PENALTY | {"audited"}
 """Where the legal audit has spoken: what it rests on is added to, never replaced."""
-
-
-class Wait(Strict):
-    """Somebody else's time that must have run out: a clock of clocks.toml, unless one of these kinds is in hand."""
-
-    clock: str
-    unless: list[str] = []
-
-
-class Transfer(Strict):
-    """From which areas on a case is to be handed to the police; see `cases.transfer`."""
-
-    source: str = Field(min_length=1)
-    basic_farmland_m2: float = Field(gt=0)
-    other_cultivated_m2: float = Field(gt=0)
-    cultivated: list[str] = Field(min_length=1)
-
-
-class Move(Strict):
-    """One arrow: from these statuses to that one, by one of these roles, with these kinds of evidence in hand."""
-
-    origins: list[str] = Field(alias="from", min_length=1)
-    to: str
-    roles: list[str] = Field(alias="role", min_length=1)
-    needs: list[str] = []
-    clears: list[str] = []
-    """Evidence that is no longer in hand after this move: what was found wanting must be brought anew."""
-    wait: Wait | None = None
-
-
-class Replacing(Strict):
-    """Who may let other cases take a case's place, and at which statuses of it."""
-
-    origins: list[str] = Field(alias="from", min_length=1)
-    roles: list[str] = Field(alias="role", min_length=1)
-
-
-class Joining(Replacing):
-    """The same for a merge: `origins` from the least to the most advanced; parts lie at most `within_m` apart."""
-
-    within_m: float = Field(ge=0)
 
 
 class Workflow(Strict):
@@ -102,7 +62,7 @@ class Workflow(Strict):
         if set(self.start) != NEED_A_PERSON:
             raise ValueError(f"start must name a status for each of {', '.join(sorted(NEED_A_PERSON))}")
         for verdict, status in self.start.items():
-            if status in SAID_BY_A_PERSON:
+            if status in BEYOND:
                 raise ValueError(
                     f"start may not leave {verdict} at {status!r}: only a named person says that"
                 )
@@ -171,6 +131,12 @@ class Workflow(Strict):
                 f"the move to {move.to!r} may start at {', '.join(sorted(BEFORE[move.to]))} only, not at "
                 f"{sorted(skipping)[0]!r}: a penalty is reached from its legal audit"
             )
+        if move.to == "decision" and "notice" in move.origins and move.wait is None:
+            raise ValueError(
+                "the move from 'notice' to 'decision' must wait: the party speaks before it is decided"
+            )
+        if move.to == "decision" and "hearing" in move.origins and "hearing" not in move.needs:
+            raise ValueError("the move from 'hearing' to 'decision' must need hearing, the record of it")
         entered = move.to in {"notice", "decision"} or (
             move.to in PENALTY and not set(move.origins) <= PENALTY
         )
@@ -179,6 +145,11 @@ class Workflow(Strict):
             raise ValueError(
                 f"the move to {move.to!r} must need {', '.join(sorted(lacking))}: a clue is no proof"
             )
+
+    @property
+    def version(self) -> str:
+        """Hash of all that it says: each move keeps by which workflow it was made."""
+        return short_hash(self.model_dump_json(by_alias=True))
 
     @property
     def statuses(self) -> list[str]:
@@ -199,6 +170,14 @@ def load_workflow(path: Path = WORKFLOW_TOML, day: date | None = None) -> Workfl
     wanted = day or date.today()
     paths = sorted({path, *path.parent.glob(f"{path.stem}-*.toml")})
     editions: list[Workflow] = [parse(Workflow, load_toml(each), each) for each in paths]
+    for one, other in combinations(
+        sorted(zip(editions, paths, strict=True), key=lambda e: e[0].effective_from), 2
+    ):
+        if one[0].effective_from == other[0].effective_from:
+            raise BadInput(
+                f"{other[1]}: effective_from {other[0].effective_from} is that of {one[1].name}, too; only one edition "
+                "holds on a day, give another"
+            )
     holding = [each for each in editions if each.effective_from <= wanted]
     if not holding:
         raise BadInput(f"{path}: no edition is effective on {wanted}; add one with an earlier effective_from")
@@ -284,12 +263,14 @@ def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | Non
             # Even where no move asks for it: it would take the place of two names that are in hand.
             raise IllegalMove(f"evidence: {_not_two(reference)}")
         if kind in workflow.days and not _is_day(reference):
-            raise IllegalMove(f"evidence {kind!r}: {reference!r} is not a day; write one like 2026-06-30")
+            raise IllegalMove(
+                f"evidence {kind!r}: {reference!r} is not a day of 1900 to 2200; write one like 2026-06-30, or leave "
+                "it away where there is none"
+            )
 
 
 def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(text.strip())
+        return 1900 <= date.fromisoformat(text.strip()).year <= 2200
     except ValueError:
         return False
-    return True

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from ground.errors import BadInput, CannotWrite, TiankanError, Unreachable, one_line
+from ground.errors import BadInput, CannotWrite, IllegalMove, TiankanError, Unreachable, one_line
 
 SPACE = ("53100", "58030")
 """PostgreSQL's disk_full and io_error."""
 AGAIN = ("40001", "40P01", "55P03")
 """serialization_failure, deadlock_detected, lock_not_available."""
 LOGIN = ("28000", "28P01")
+TRIGGERED = "23000"
+"""integrity_constraint_violation, which only our own triggers raise by that name."""
 SECRETS = ("password", "passfile", "sslpassword", "sslkey")
 
 
@@ -46,6 +48,11 @@ def _sentence(url: str, error: DatabaseError) -> TiankanError | None:
     if code in AGAIN or (isinstance(error, OperationalError) and "locked" in why):
         return CannotWrite(
             f"{url}: nothing was saved ({why}: somebody else is writing); run again in a minute"
+        )
+    if code == TRIGGERED or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER":
+        return IllegalMove(
+            f"{url}: the database refuses that ({why}); if no rule was broken, somebody wrote there by hand: "
+            "`tiankan audit verify` names what"
         )
     if isinstance(error, IntegrityError):
         return CannotWrite(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from database import scope
 from ground.errors import BadInput, one_line
 
-HEAD = "0012"
+HEAD = "0013"
 """The revision that this code needs."""
 FIRST = "0001"
 FIRST_TABLES = {"scene", "pair", "change", "judgement", "enforcement_case", "event"}

@@ -150,6 +150,8 @@ class EventRow(Base):
     evidence: Mapped[dict[str, Any]]
     recorded: Mapped[datetime | None]
     """When it was written down, by the clock; None for what is from before that was kept."""
+    workflow: Mapped[str | None] = mapped_column(String(16))
+    """Version of the workflow by which people moved it; None for any other line."""
 
 
 class RulebookRow(Base):

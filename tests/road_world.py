@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from cases.rules import Rulebook
 from cases.store import CaseFilter, CaseStore
 from cases.workflow import as_read
 from database.audit import look
+from database.revisions import WRITE_LOCK
 from ground.errors import IllegalMove
 from tests.cases_world import ROAD, book, lonlat_changes, put
 
@@ -28,17 +29,17 @@ MAY_FOLLOW = {
     "pseudo_change": "objection", "not_filed": "objection",
     "violation": "objection stop_order filed not_filed rectification police discipline",
     "stop_order": "filed not_filed rectification", "filed": "investigation police discipline",
-    "investigation": "audited withdrawn police discipline", "audited": "notice withdrawn",
+    "investigation": "audited withdrawn police discipline", "audited": "notice withdrawn investigation",
     "notice": "hearing decision withdrawn", "hearing": "decision withdrawn", "decision": "served",
-    "served": "executed court", "executed": "closed", "court": "closed", "rectification": "verification",
-    "verification": "signed_off rectification", "police": "investigation closed", "discipline": "investigation closed",
+    "served": "executed court", "executed": "closed", "court": "closed", "rectification": "verification filed",
+    "verification": "signed_off rectification filed", "police": "filed closed", "discipline": "filed closed",
     "closed": "", "signed_off": "", "withdrawn": "", "split": "", "merged": "",
 }  # fmt: skip
 """By status, what a person may bring the case to next."""
 HANDS = {
     "city": "city_review province_review returned signed_off police discipline rectification closed",
     "province": "returned lawful rural_road facility other pseudo_change violation",
-    "legal": "audited withdrawn",
+    "legal": "audited withdrawn investigation",
     "county": "field_check proven objection stop_order filed not_filed investigation notice hearing decision served "
     "executed court closed rectification verification police discipline",
 }
@@ -60,8 +61,21 @@ BY_HAND = (
     "UPDATE event SET to_status = 'audited', role = 'legal' WHERE case_id = '{case}'",
     "DELETE FROM seal", "UPDATE seal SET content = digest", "DELETE FROM judgement",
     "UPDATE judgement SET verdict = 'lawful'", "DELETE FROM evidence", "UPDATE sighting SET outcome = 'noted'",
-    "INSERT INTO event (case_id, at, kind, actor, role, from_status, to_status, reason, evidence) SELECT id, opened, "
-    "'moved', '李伟', 'legal', status, 'audited', '', '{{}}' FROM enforcement_case WHERE id = '{case}'",
+    *(
+        "INSERT INTO event (case_id, at, kind, actor, role, from_status, to_status, reason, evidence) SELECT id, "
+        f"opened, '{kind}', '李伟', '{role}', {origin}, '{to}', '', '{{{{}}}}' FROM enforcement_case "
+        "WHERE id = '{case}'"
+        for kind, role, origin, to in (
+            ("moved", "legal", "status", "audited"), ("moved", "county", "'field_check'", "proven"),
+            ("moved", "legal", "'investigation'", "audited"), ("evidence", "legal", "'audited'", "audited"),
+            ("split", "county", "''", "proven"),
+        )
+    ),
+    "UPDATE enforcement_case SET status = 'audited' WHERE id = '{case}'",
+    "UPDATE enforcement_case SET status = 'notice', held = '{held}' WHERE id = '{case}'",
+    "UPDATE enforcement_case SET status = 'decision', held = '{held}' WHERE id = '{case}'",
+    "DELETE FROM enforcement_case WHERE id = '{case}'", "UPDATE enforcement_case SET id = 'x' WHERE id = '{case}'",
+    "UPDATE enforcement_case SET change_id = (SELECT min(id) FROM change) WHERE id = '{case}'",
 )  # fmt: skip
 """What somebody who reaches the database itself may try."""
 FULL = '{"field_evidence": "f", "two_officers": "李伟;张敏", "legal_audit": "l", "photo": "p"}'
@@ -221,32 +235,46 @@ class Anybody:
         self.counts["judged again"] += 1
 
     def _by_hand(self, case: str) -> None:
-        """A statement against the database: refused, or seen by the audit; taken back either way."""
-        statement = self.dice.choice(BY_HAND).format(
-            case=case, status=self.dice.choice(sorted(MAY_FOLLOW)), held=FULL
-        )
+        """Statements against the database, one or several: refused, or seen by the audit; taken back either way."""
         connection = self.store.engine.connect()
         transaction = connection.begin()
+        if connection.dialect.name == "sqlite":  # Its driver begins nothing before a savepoint.
+            connection.execute(text(WRITE_LOCK))
         try:
-            done = connection.execute(text(statement.replace(":", "\\:")))
-            rows = connection.execute(
-                text(f"SELECT status, held FROM enforcement_case WHERE id = '{case}'")
-            ).one()
+            taken = [one for one in self._statements(case) if self._taken(connection, one)]
+            asked = text("SELECT status, held FROM enforcement_case WHERE id = :case")
+            row = connection.execute(asked, {"case": case}).one()
             was = self.cases[case]
-            entered = rows.status in PENAL and was.status not in PENAL
+            entered = row.status in PENAL and was.status not in PENAL
             assert not entered or {"proven", "audited"} <= {to for to, _ in was.passed}, (
-                f"by hand into {rows.status}"
+                f"by hand into {row.status}: {taken}"
             )
-            changed = done.rowcount and (rows.status != was.status or "event" in statement)
-            if changed and self.counts["by hand"] < 40:
+            if (row.status != was.status or any("event" in one for one in taken)) and self.counts[
+                "looked"
+            ] < 40:
+                self.counts["looked"] += 1
                 with Session(bind=connection) as session:
-                    assert look(session, []).faults, f"not seen: {statement}"
-            self.counts["by hand"] += 1
-        except DatabaseError:
-            self.counts["by hand, refused"] += 1
+                    assert look(session, []).faults, f"not seen: {taken}"
         finally:
             transaction.rollback()
             connection.close()
+
+    def _statements(self, case: str) -> list[str]:
+        chosen = self.dice.choices(BY_HAND, k=self.dice.choice([1, 1, 1, 3, 8]))
+        return [
+            one.format(case=case, status=self.dice.choice(sorted(MAY_FOLLOW)), held=FULL) for one in chosen
+        ]
+
+    def _taken(self, connection: Connection, statement: str) -> bool:
+        """Whether the database takes a statement, and it does anything."""
+        try:
+            with connection.begin_nested():
+                done = connection.execute(text(statement.replace(":", "\\:")))
+        except DatabaseError:
+            self.counts["by hand, refused"] += 1
+            return False
+        self.counts["by hand"] += 1
+        return bool(done.rowcount)
 
     def _hold(self, case: str) -> None:
         """The case is where the model has it, and its history tells why."""

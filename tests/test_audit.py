@@ -174,7 +174,7 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert (code, told["heads"], told["faults"]) == (0, 2, [])
     with store.engine.begin() as by_hand:
         unlock(by_hand)
-        by_hand.execute(text("UPDATE enforcement_case SET opened = '2020-01-01 00:00:00' WHERE serial = 1"))
+        by_hand.execute(text("UPDATE enforcement_case SET version = 99 WHERE serial = 1"))
     code, out, _ = tiankan("audit", "verify", "--db", db, "--heads", head, **beside)
     assert code == 1 and "enforcement_case" in out.splitlines()[0]
 

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from cases.store import CaseFilter, CaseStore
-from cases.workflow import BEFORE, LOCK, PENALTY
+from cases.workflow import AUDITED, BEFORE, LOCK, PENALTY
+from database.road import BEYOND, PARTS
 from ground.errors import IllegalMove
-from tests.cases_world import AUDITOR, ROAD, new_store, put, row_of_changes
+from tests.cases_world import AUDITOR, ROAD, lonlat_changes, new_store, put, row_of_changes
 from tests.spots_world import box, bring, seen
 
 FULL = {"field_evidence": "f", "two_officers": "李伟;张敏", "legal_audit": "l", "photo": "p"}
@@ -87,10 +88,58 @@ def test_after_the_audit_the_evidence_must_still_be_in_hand(store: CaseStore) ->
     walk(store, case, *ROAD_TO_AUDIT, AUDIT)
     assert not any(written(store, case, "notice", held) for held in HELD)
     assert not any(written(store, case, to, FULL) for to in sorted(PENALTY - {"notice"}))
-    assert written(store, case, "notice", FULL)
+    walk(store, case, ("notice", "county", {}))
     # Nor is it taken away once the notice is out.
     assert not any(written(store, case, "notice", held) for held in HELD)
     assert written(store, case, "decision", FULL)
+
+
+def told_by_hand(store: CaseStore, case: str, origin: str, to: str, role: str, kind: str = "moved") -> bool:
+    """Whether the database takes a line of history from somebody who writes by hand."""
+    insert = (
+        "INSERT INTO event (case_id, at, kind, actor, role, from_status, to_status, reason, evidence) "
+        "VALUES (:c, '2026-11-01', :k, '赵六', :r, :o, :t, '', '{}')"
+    )
+    try:
+        with store.engine.begin() as by_hand:
+            by_hand.execute(text(insert), {"c": case, "k": kind, "r": role, "o": origin, "t": to})
+    except IntegrityError:
+        return False
+    return True
+
+
+def test_a_history_written_by_hand_skips_no_step(store: CaseStore) -> None:
+    case = first(store)
+    # As a clue, it was neither proven nor audited, whatever kind of line says so.
+    for kind in ("moved", "opened", "evidence", "split", "new_look", "numbered"):
+        assert not told_by_hand(store, case, "suspected", "proven", "county", kind)
+        assert not told_by_hand(store, case, "investigation", "audited", "legal", kind)
+        assert not told_by_hand(store, case, "audited", "audited", "legal", kind)
+    assert not written(store, case, "audited", FULL) and not written(store, case, "investigation", FULL)
+    walk(store, case, *ROAD_TO_AUDIT)
+    # A step without its line: the next one is none.
+    assert written(store, case, "audited", FULL)
+    assert not told_by_hand(store, case, "suspected", "audited", "legal")
+    assert not told_by_hand(store, case, "investigation", "audited", "machine")
+    assert not written(store, case, "notice", FULL)
+
+
+def test_a_case_keeps_its_name_its_change_and_itself(store: CaseStore) -> None:
+    case, other = (one.id for one in store.cases(CaseFilter()).items[:2])
+    put(store, lonlat_changes((101, 35, 101.00001, 35.00001), pair_id="small"))  # No case of its own.
+    free = "(SELECT min(id) FROM change WHERE id NOT IN (SELECT change_id FROM enforcement_case))"
+    walk(store, case, *ROAD_TO_AUDIT, AUDIT)
+    for statement in (
+        f"UPDATE enforcement_case SET change_id = {free} WHERE id = '{case}'",
+        f"UPDATE enforcement_case SET id = 'case-x' WHERE id = '{other}'",
+        f"UPDATE enforcement_case SET serial = serial + 100 WHERE id = '{other}'",
+        f"UPDATE enforcement_case SET opened = '2020-01-01' WHERE id = '{other}'",
+        f"DELETE FROM enforcement_case WHERE id = '{other}'",
+    ):
+        with pytest.raises(IntegrityError, match=r"keeps its id|about one change|cases are kept|violates"):
+            with store.engine.begin() as by_hand:
+                by_hand.execute(text(statement))
+    assert [one.id for one in store.cases(CaseFilter()).items[:2]] == [case, other]
 
 
 def test_an_audit_that_only_a_hand_wrote_is_none(store: CaseStore) -> None:
@@ -107,16 +156,18 @@ def test_the_first_round_is_no_proof_for_the_second(tmp_path: Path) -> None:
     bring(store, case, "closed")
     seen(store, box(0, 0, 40), pair_id="later", between=("05-15", "06-15"))
     assert [event.kind for event in store.events(case)][-1] == "rebound"
-    assert written(store, case, "audited", FULL)  # No penalty yet; the chain tells of it.
+    assert not written(store, case, "audited", FULL)
     assert not written(store, case, "notice", FULL)
 
 
-@pytest.mark.parametrize("status", sorted(PENALTY | {"violation"}))
+@pytest.mark.parametrize("status", sorted(BEYOND))
 def test_no_case_begins_where_only_a_person_may_bring_it(store: CaseStore, status: str) -> None:
     insert = (
         "INSERT INTO enforcement_case (id, change_id, judgement_id, status, opened, held, version) "
-        "SELECT 'case-x', change_id, judgement_id, :s, opened, :h, 1 FROM enforcement_case WHERE id = :c"
+        "SELECT 'case-x', (SELECT min(id) FROM change WHERE id NOT IN (SELECT change_id FROM enforcement_case)), "
+        "judgement_id, :s, opened, :h, 1 FROM enforcement_case WHERE id = :c"
     )
+    put(store, lonlat_changes((101, 35, 101.00001, 35.00001), pair_id="small"))  # No case of its own.
     with (
         store.engine.begin() as by_hand,
         pytest.raises(IntegrityError, match=r"a case begins where|a clue is no proof"),
@@ -151,8 +202,16 @@ def test_whoever_tries_whatever_in_any_order(store: CaseStore, seed: int) -> Non
 
 
 def test_the_words_of_the_database_are_those_of_the_code() -> None:
-    from database.migrations.versions import v0004_seals
+    from database.migrations.versions import v0004_seals, v0013_road
 
-    told = {to: set(was.replace("'", "").split(", ")) - {to} for to, was in v0004_seals.BEFORE.items()}
-    assert told == BEFORE
+    first = {to: set(was.replace("'", "").split(", ")) - {to} for to, was in v0004_seals.BEFORE.items()}
+    assert first == {to: set(BEFORE[to]) for to in PENALTY}
     assert set(v0004_seals.PENALTY.replace("'", "").split(", ")) == PENALTY
+    told = {to: set(was.replace("'", "").split(", ")) for to, was in v0013_road.BEFORE.items()}
+    assert told == {to: set(was) for to, was in BEFORE.items()}
+    for words, ours in (
+        (v0013_road.BEYOND, BEYOND),
+        (v0013_road.PARTS, PARTS),
+        (v0013_road.AUDITED, AUDITED),
+    ):
+        assert set(words.replace("'", "").split(", ")) == set(ours)

@@ -89,7 +89,7 @@ def test_an_old_database_is_upgraded_and_nothing_is_lost(tmp_path: Path) -> None
         assert {row.pop(name) for name in ("land", "content", "judging_id", "group", "settles", "why")} == {
             None
         }
-    assert {row.pop("recorded") for row in after["event"]} == {None}
+    assert {row.pop(name) for row in after["event"] for name in ("recorded", "workflow")} == {None}
     assert after == before
     assert differences(store.engine) == []
     first, second = store.cases(CaseFilter()).items

@@ -20,6 +20,7 @@ from reports.statistics import statistics
 from reports.statistics_sheet import tables_of
 from reports.words import Language, Words
 from tests.cases_world import lonlat_changes, new_store, put
+from tests.drawn import drawn
 from tests.registry_world import brought, written
 from tests.splits_world import cases, county, cut
 from tests.test_ticking import moment, move, opened
@@ -89,7 +90,7 @@ def test_it_is_the_count_of_the_red_lights(
             brought = {"deadline": deadline} if deadline else {}
             events.append(history.event(case.id, at, "moved", "", origin=stands, to=to, evidence=brought))
             stands = to
-    with store.transaction(writes=True) as session:
+    with store.transaction(writes=True) as session, drawn(session):
         history.append(session, events)
     now = begin + asked * DAY
     for region, digits in (("", 6), ("14", 4)):

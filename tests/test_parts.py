@@ -127,7 +127,7 @@ def test_a_party_speaks_to_the_notice_and_not_before(store: CaseStore, kind: str
 def test_a_hearing_without_its_record_was_none(store: CaseStore) -> None:
     case = first(store)
     walk(store, case, "notice")
-    go(store, case, "hearing", "county", "王芳")
+    go(store, case, "hearing", "county", "王芳", hearing_request="letter")
     with pytest.raises(IllegalMove, match="cannot go to decision without hearing"):
         go(store, case, "decision", "county", "王芳")
     assert go(store, case, "decision", "county", "王芳", hearing="record 4") == "decision"

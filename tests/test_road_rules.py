@@ -91,7 +91,12 @@ def test_a_party_that_has_spoken_is_not_waited_for(store: CaseStore, kind: str) 
 
 def test_after_a_hearing_nothing_is_waited_for(store: CaseStore) -> None:
     case, at = first(store), datetime(2024, 3, 4, 2, tzinfo=UTC)
-    walk(store, case, [*TO_NOTICE, ("hearing", "county", {"hearing": "record"})], at)
+    walk(
+        store,
+        case,
+        [*TO_NOTICE, ("hearing", "county", {"hearing_request": "letter", "hearing": "record"})],
+        at,
+    )
     assert decide(store, case, at) == "decision"
 
 
@@ -120,12 +125,16 @@ def test_the_police_give_back_or_settle(store: CaseStore) -> None:
     at = datetime(2026, 3, 4, 4, tzinfo=UTC)
     for case in (back, settled):
         walk(store, case, [*WAY["violation"], ("police", "county", {"reason": "6 亩 of basic farmland"})], at)
-    with pytest.raises(IllegalMove, match="without two_officers"):
-        walk(store, back, [("investigation", "county", {"reason": "r", "document": "d"})], at)
-    again = {"reason": "below the line", "document": "不予立案通知书", "two_officers": "李伟; 张敏"}
+    again = {"reason": "below the line", "document": "不予立案通知书"}
+    with pytest.raises(IllegalMove, match="cannot go from police to investigation"):
+        walk(store, back, [("investigation", "county", again | {"two_officers": "李伟; 张敏"})], at)
     walk(
-        store, back, [("investigation", "county", again), ("audited", "legal", {"legal_audit": "agreed"})], at
+        store,
+        back,
+        [("filed", "county", again), ("investigation", "county", {"two_officers": "李伟; 张敏"})],
+        at,
     )
+    walk(store, back, [("audited", "legal", {"legal_audit": "agreed"})], at)
     walk(store, settled, [("closed", "county", {"reason": "sentenced", "document": "judgment no. 3"})], at)
     assert [case.status for case in store.cases(CaseFilter()).items] == ["audited", "closed"]
 
@@ -153,8 +162,13 @@ def test_a_party_that_convinces_ends_the_case(store: CaseStore) -> None:
 
 def test_days_are_days_and_two_are_two_wherever_they_are_brought() -> None:
     check_evidence(ROAD, {"deadline": "2026-06-30", "two_officers": "李伟；张敏"})
-    with pytest.raises(IllegalMove, match="'deadline': 'in June' is not a day; write one like 2026-06-30"):
+    with pytest.raises(
+        IllegalMove, match="'deadline': 'in June' is not a day of 1900 to 2200; write one like 2026-06-30"
+    ):
         check_evidence(ROAD, {"deadline": "in June"})
+    for far in ("9999-12-31", "0001-01-01"):
+        with pytest.raises(IllegalMove, match="is not a day of 1900 to 2200"):
+            check_evidence(ROAD, {"deadline": far})
     with pytest.raises(IllegalMove, match="'李伟;李伟' does not name two people"):
         check_evidence(ROAD, {"two_officers": "李伟;李伟"})
 

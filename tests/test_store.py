@@ -226,7 +226,7 @@ def test_rows_that_point_nowhere_are_refused(store: CaseStore) -> None:
     with store.engine.begin() as connection, pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         connection.execute(
             text(
-                "INSERT INTO event VALUES (99, 'case-0', '2026-01-01', 'moved', 'a', 'r', 'x', 'y', '', '{}', NULL)"
+                "INSERT INTO event VALUES (99, 'case-0', '2026-01-01', 'm', 'a', 'r', 'x', 'y', '', '{}', NULL, NULL)"
             )
         )
 
