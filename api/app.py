@@ -1,6 +1,7 @@
 """The FastAPI app over one store of cases. No torch is loaded here, ever."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def create_app(store: CaseStore) -> FastAPI:
         redoc_url=None,
     )
     app.state.store = store
-    app.state.workflow = load_workflow()
+    load_workflow()  # A typo in it stops the start, not the first request.
+    app.state.workflow = lru_cache(maxsize=1)(lambda day: load_workflow(day=day))
     errors.install(app)
     app.include_router(router)
     app.middleware("http")(_guard)

@@ -27,8 +27,8 @@ def store(request: Request) -> CaseStore:
 
 
 def workflow(request: Request) -> Workflow:
-    """The workflow of the app."""
-    found: Workflow = request.app.state.workflow
+    """The workflow in force today: a server that runs for months meets new editions."""
+    found: Workflow = request.app.state.workflow(date.today())
     return found
 
 

@@ -124,6 +124,8 @@ TYPOS = [
     (', doubt = "doubt" }', "}", r"start must name a status for each of doubt, suspected_violation"),
     ('from  = ["field_check"]', 'from = ["feld_check"]', r"starts at 'feld_check', where no case ever comes"),
     ('needs = ["photo", "field_evidence"]', 'needs = ["foto"]', r"needs 'foto', which \[evidence\] does not list"),
+    ('wait  = { clock = "defence", unless = ["statement", "waiver"] }', "", "must wait: the party speaks before it is"),
+    ('"legal_audit", "hearing"]', '"legal_audit"]', "from 'hearing' to 'decision' must need hearing, the record of it"),
     ("files = []", 'files = ["foto"]', r"needs 'foto', which \[evidence\] does not list"),
     ("effective_from = 2023-12-01", "", r"effective_from: is missing; add it"),
     ('needs = ["field_evidence", "two_officers", "legal_audit"]\n\n[[move]]\nfrom  = ["notice"]',
