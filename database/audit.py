@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.audit_derived import derived_faults
+from database.audit_history import history_faults
 from database.audit_rows import UNREADABLE, Fault, by_table, first_unreadable, row_faults
 from database.engine import open_database, transaction
 from database.heads import Head, check_key, load_key, newest_of, read_heads, sign, stored
@@ -87,6 +88,7 @@ def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited
     for name, sealed in SEALED.items():
         found += row_faults(session, sealed, links[name])
     found += derived_faults(session, seals)
+    found += _as_far(history_faults(session, seals))
     return Audited(
         links=len(seals),
         rows=sum(seal.rows for seal in seals if isinstance(seal.rows, int)),
@@ -94,6 +96,14 @@ def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited
         signed=_when(max(head.at for head in counted)) if counted else "",
         faults=sorted(found, key=lambda fault: fault.place or len(seals) + 1),
     )
+
+
+def _as_far(found: Iterator[Fault]) -> Iterator[Fault]:
+    """Faults until something cannot be read, which is told where rows are held against their seals."""
+    try:
+        yield from found
+    except UNREADABLE:
+        return
 
 
 def _unreadable(place: int, why: str) -> Audited:

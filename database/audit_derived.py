@@ -1,18 +1,18 @@
-"""What follows from other rows and so has no seal, held against them: pointers, statuses, serials, indexes."""
+"""What follows from other rows and so has no seal, held against them: pointers, serials, indexes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session, aliased
 
 from database.audit_rows import UNREADABLE, Fault
 from database.cadastre_tables import FeatureRow, VintageRow
 from database.geometry import EDGES, RTREES
 from database.seal_tables import SealRow
-from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
+from database.tables import ChangeRow, JudgementRow
 
 CHUNK = 5000
 SINGLE = 1e-9
@@ -22,7 +22,6 @@ SINGLE = 1e-9
 def derived_faults(session: Session, seals: Sequence[SealRow]) -> Iterator[Fault]:
     """Everything of this kind that does not follow."""
     yield from _latest(session)
-    yield from _statuses(session)
     yield from _vintages(session, seals)
     if session.get_bind().dialect.name == "sqlite":
         for name in RTREES:
@@ -47,20 +46,6 @@ def _latest(session: Session) -> Iterator[Fault]:
     )
     for serial in session.scalars(query):
         yield Fault(0, f"change: row {serial} does not point to the last judgement on it")
-
-
-def _statuses(session: Session) -> Iterator[Fault]:
-    """Cases that stand elsewhere than their history says: sealed or not, nobody moved them there."""
-    last = select(func.max(EventRow.serial)).where(EventRow.case_id == CaseRow.id)
-    query = (
-        select(CaseRow.serial, CaseRow.id, CaseRow.status, EventRow.to_status)
-        .outerjoin(EventRow, EventRow.serial == last.correlate(CaseRow).scalar_subquery())
-        .where(EventRow.to_status.is_(None) | (EventRow.to_status != CaseRow.status))
-        .order_by(CaseRow.serial)
-    )
-    for serial, case, status, told in session.execute(query):
-        said = f"its history ends at {told}" if told else "it has no history"
-        yield Fault(0, f"enforcement_case: row {serial} ({case}) stands at {status}, but {said}")
 
 
 def _vintages(session: Session, seals: Sequence[SealRow]) -> Iterator[Fault]:
