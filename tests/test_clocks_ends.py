@@ -1,4 +1,4 @@
-"""No status without a clock: review, objection, what other authorities have; and days that clocks cannot reckon with."""
+"""No status without a clock, be it with review or with other authorities; days that clocks cannot reckon with."""
 
 from datetime import date, datetime
 from pathlib import Path
