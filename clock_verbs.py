@@ -33,8 +33,8 @@ def clocks_tick(now: Now = None, db: Db = None, json: Json = False) -> None:
     if json:
         terminal.print_json(asdict(done))
         return
-    left = f"No valid_from, stops no clock: disaster {', '.join(done.undated)}." if done.undated else ""
-    terminal.show([row], "Ticked", False, left)
+    undated = f"No valid_from, stops no clock: disaster {', '.join(done.undated)}." if done.undated else ""
+    terminal.show([row], "Ticked", False, "\n".join(said for said in (undated, done.ahead) if said))
 
 
 @clocks_app.command("list")

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from cases import history, pausing
 from cases.store import CaseStore, begins
-from cases.walked import Walked, walked
+from cases.waiting import AHEAD
+from cases.walked import SAID, Walked, walked
 from cases.workflow import Workflow, load_workflow
 from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
 from clocks.running import BLUE, LIFTED, SUSPENDED, Run, Step, highest, runs, waiting
@@ -52,6 +53,8 @@ class Ticked:
     notices: dict[str, int]
     undated: list[str]
     """Numbers of disasters that stop no clock, since nobody said when they began."""
+    ahead: str = ""
+    """A sentence on ticks that lie in the future of this machine's clock; "" where none do."""
 
 
 def clocks_of(workflow: Workflow, path: Path = CLOCKS_TOML) -> Clocks:
@@ -76,12 +79,14 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
 
     Raises:
         BadInput: `now` lies before the last tick or in the future; the store sees one region only.
+
+    Ticks of a machine whose clock was ahead bar nobody's way: what they said stays said, and the result tells of them.
     """
     if store.region:
         raise BadInput(f"clocks tick for every region, not for region {store.region!r} alone")
     clocks = clocks_of(load_workflow(), path)
     with store.transaction(writes=True) as session:
-        moment = _not_back(session, now)
+        moment, ahead = _not_back(session, now)
         last = session.scalar(select(func.max(TickRow.event))) or 0
         cases = walked(session, moment, _worth_a_look(clocks, last))
         stands = pausing.pauses(session, [case.case_id for case in cases], clocks.on(moment.date()), moment)
@@ -101,7 +106,8 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
             session, TickRow, [{"at": moment, "event": taken, "notices": len(rows), "rules": sha256(path)}]
         )
     kinds = Counter(row["step"].partition(":")[0] for row in rows)
-    return Ticked(at=moment, cases=len(cases), notices=dict(sorted(kinds.items())), undated=stands.undated)
+    said = dict(sorted(kinds.items()))
+    return Ticked(at=moment, cases=len(cases), notices=said, undated=stands.undated, ahead=ahead)
 
 
 def lights(
@@ -157,17 +163,32 @@ def summary(clocks: Iterable[Clock]) -> list[dict[str, Any]]:
     ]
 
 
-def _not_back(session: Session, now: datetime | None) -> datetime:
-    last, clock = session.scalar(select(func.max(TickRow.at))), datetime.now(UTC)
-    moment = now or clock
-    if moment > clock:
+def _not_back(session: Session, now: datetime | None) -> tuple[datetime, str]:
+    """The moment of a tick, and what is to be said of ticks that have not come yet by this machine's clock."""
+    clock = datetime.now(UTC)
+    last = session.scalar(select(func.max(TickRow.at)).where(TickRow.at <= clock + AHEAD))
+    # Another machine's clock may be a little ahead of ours.
+    moment = now or max(clock, last or clock)
+    if now is not None and now > clock:
         raise BadInput(f"--now: {moment.isoformat()} lies in the future; give a moment that has come")
     if last is not None and moment < last:
         raise BadInput(
             f"--now: {moment.isoformat(timespec='seconds')} lies before the last tick, "
             f"{last.isoformat(timespec='seconds')}; set the clock of this machine right, or give a later moment"
         )
-    return moment
+    return moment, _ahead(session, clock)
+
+
+def _ahead(session: Session, clock: datetime) -> str:
+    beyond = select(func.count(), func.max(TickRow.at)).where(TickRow.at > clock + AHEAD)
+    number, latest = session.execute(beyond).one()
+    if not number:
+        return ""
+    ticks = "1 tick lies" if number == 1 else f"{number} ticks lie"
+    return (
+        f"{ticks} in the future, the last at {latest.isoformat(timespec='seconds')}: a machine's clock was ahead; what "
+        "was said then is not said again, and stands in the histories with that time"
+    )
 
 
 def _worth_a_look(clocks: Clocks, last: int) -> list[Any]:
@@ -195,8 +216,9 @@ def _levels(
 
 
 def _taken(session: Session, now: datetime) -> int:
-    """Serial of the last event before the first that lies after `now`; those of this tick itself are no news."""
-    first = session.scalar(select(func.min(EventRow.serial)).where(EventRow.at > now))
+    """Serial of the last event before the first that lies after `now`; what ticks say is no news."""
+    later = (EventRow.at > now, EventRow.kind.not_in(SAID))
+    first = session.scalar(select(func.min(EventRow.serial)).where(*later))
     last = session.scalar(select(func.max(EventRow.serial))) or 0
     return last if first is None else first - 1
 

@@ -14,16 +14,26 @@ from ground.errors import BadInput
 A_DAY = timedelta(days=1)
 Unit = Literal["working_days", "days", "months", "same_day", "month_end"]
 MOST_DAYS = 20_000
-"""No deadline lies farther off; a suspension without an end is told apart before."""
+"""No deadline of a clock that never stood lies farther off."""
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 12, 31)
+"""Days that clocks reckon with. Registers write 9999-12-31 for no end, and beyond it there is no day at all."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Days on which clocks stand still, both included; `last` None: no end is known. `name`: of the event."""
+    """Days on which clocks stand still, both included; `last` None: no end is known. `name`: of the event.
+
+    An end after LATEST is none; what began before EARLIEST began then.
+    """
 
     first: date
     last: date | None
     name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", min(max(self.first, EARLIEST), LATEST))
+        if self.last is not None and self.last > LATEST:
+            object.__setattr__(self, "last", None)
 
     def holds(self, day: date) -> bool:
         """Whether clocks stand on a day."""
@@ -89,7 +99,7 @@ class Calendar:
             if _endless(day, pauses):
                 day = None
             else:
-                day += A_DAY
+                day = _last_of(day, pauses) + A_DAY
         return Due(day, day is not None and not self.is_decreed(day))
 
     def _counted(self, start: date, count: int, pauses: Sequence[Pause], *, works: bool) -> date | None:
@@ -98,19 +108,22 @@ class Calendar:
             day += A_DAY
             if _endless(day, pauses):
                 return None
-            if (not works or self.works(day)) and not _stands(day, pauses):
+            if _stands(day, pauses):
+                day = _last_of(day, pauses)
+            elif not works or self.works(day):
                 count -= 1
         return day
 
     def _shifted(self, start: date, last: date, pauses: Sequence[Pause]) -> date | None:
         """A last day moved on by every day on which the clock stood."""
         day = start
-        while day < last and (last - start).days < MOST_DAYS:
+        while day < last:
             day += A_DAY
             if _endless(day, pauses):
                 return None
             if _stands(day, pauses):
-                last += A_DAY
+                end = _last_of(day, pauses)
+                last, day = last + (end - day) + A_DAY, end
         return last
 
 
@@ -144,13 +157,21 @@ def _endless(day: date, pauses: Sequence[Pause]) -> bool:
     return any(pause.last is None and pause.first <= day for pause in pauses)
 
 
+def _last_of(day: date, pauses: Sequence[Pause]) -> date:
+    """The last day of the longest of the pauses, all of a known end, that hold on a day; itself where none does."""
+    return max((pause.last for pause in pauses if pause.last is not None and pause.holds(day)), default=day)
+
+
 def days_after(day: date, count: int, pauses: Sequence[Pause]) -> date | None:
     """So many days on which no clock stands after a day; None where a pause has no end."""
     while count:
         day += A_DAY
         if _endless(day, pauses):
             return None
-        count -= not _stands(day, pauses)
+        if _stands(day, pauses):
+            day = _last_of(day, pauses)
+        else:
+            count -= 1
     return day
 
 
@@ -158,8 +179,25 @@ def days_before(day: date, count: int, pauses: Sequence[Pause]) -> date:
     """So many days on which no clock stands before a day on which none does, itself such a day."""
     while count:
         day -= A_DAY
-        count -= not _stands(day, pauses)
+        if _stands(day, pauses):
+            day = min(pause.first for pause in pauses if pause.holds(day))
+        else:
+            count -= 1
     return day
+
+
+def is_day(day: date) -> bool:
+    """Whether clocks can reckon with a day; one outside of EARLIEST to LATEST is none."""
+    return EARLIEST <= day <= LATEST
+
+
+def as_day(text: str) -> date | None:
+    """The day that a text names; None where it names none that clocks can reckon with."""
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return day if is_day(day) else None
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:

@@ -7,7 +7,18 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from clocks.calendar import Due, Pause, begin_of_day, calendar_of, day_of, days_after, days_before, end_of_day
+from clocks.calendar import (
+    Due,
+    Pause,
+    as_day,
+    begin_of_day,
+    calendar_of,
+    day_of,
+    days_after,
+    days_before,
+    end_of_day,
+    is_day,
+)
 from clocks.policy import LEVELS, Clocks, Edition, Rule
 
 BLUE, YELLOW, RED, GREEN, SUSPENDED = "blue", "yellow", "red", "green", "suspended"
@@ -176,11 +187,9 @@ class _Open:
         rule = self.rule
         given = moved.evidence.get(rule.until, "") if rule.until else ""
         if given:
-            try:
-                self.until = date.fromisoformat(given.strip())
-            except ValueError:
-                pass  # It names no day: it moves nothing.
-            else:
+            day = as_day(given)
+            if day is not None:  # What names no day moves nothing.
+                self.until = day
                 self._reckon(moved.at)
         if rule.extension and not self.extended and moved.evidence.get(rule.extension.evidence):
             self.extended = True
@@ -202,6 +211,8 @@ def runs(moves: Sequence[Moved], clocks: Clocks, pauses: Sequence[Pause] = ()) -
     running: dict[str, _Open] = {}
     found: list[_Open] = []
     for moved in moves:
+        if not is_day(moved.at.date()):  # The later scene's, of which nobody knows when it was taken.
+            continue
         edition = clocks.on(moved.at.date())
         edition = clocks.on(day_of(moved.at, edition.zone))
         if not moved.stayed:

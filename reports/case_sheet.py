@@ -19,8 +19,9 @@ from reports.exhibit_sheet import files_table, photos, spoiled, told_again
 from reports.exhibits import Exhibit
 from reports.in_hand import lacking_kinds
 from reports.map_sheet import map_of
+from reports.reopened import reopenings
 from reports.retold import retold
-from reports.words import Words, moment
+from reports.words import Words, bare_moment, moment, zone_name
 
 LONG_WORD = re.compile("[^\\s\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]{25,}")
 """Chinese breaks anywhere, by rules of its own; a hash, an address or a long name in other letters breaks nowhere."""
@@ -45,11 +46,12 @@ def sheet_of(
     said, label = data.said, words.label
     named = partial(_named, numbers={one.given.sha256: f"{one.number} {one.given.name}" for one in exhibits})
     whole = {
-        "L": words.all("label"),
+        "L": words.all("label") | {"at": label("at", zone=zone_name(data.said["case"]["opened"], words))},
         "draft": draft,
         "number": said["case"]["number"] or said["case"]["id"],
         "finding": words.of("finding", said["case"]["finding"]),
         "finding_note": _found_by(data, words),
+        "reopened": [_reopened(*each, words) for each in reopenings(data.events)],
         "lacking": lacking(data, chips, exhibits, words),
         "overview": _overview(data, words),
         "map": map_of(said["change"], exhibits, words),
@@ -139,6 +141,15 @@ def _found_by(data: CaseData, words: Words) -> str:
     return words.label(
         "said_by", actor=last.actor, role=words.of("role", last.role), at=moment(last.at, words)
     )
+
+
+def _reopened(event: Event, led: Event | None, words: Words) -> str:
+    """What the case had been, and when and by what it was reopened."""
+    return words.label(
+        "reopened", status=words.of("status", event.from_status), since=moment(led.at if led else None, words),
+        at=moment(event.at, words), kind=words.of("kind", event.kind),
+        who=f"{event.actor} ({words.of('role', event.role)})",
+    )  # fmt: skip
 
 
 def _is_drawn(data: CaseData) -> bool:
@@ -273,9 +284,9 @@ def _event(event: Event, words: Words, exhibits: Sequence[Exhibit], named: Calla
     )
     told = told_again(event, exhibits, words) if event.kind == EVENT else [retold(event, words)]
     who = f"{event.actor} ({words.of('role', event.role)})"
-    when = [moment(event.at, words).removesuffix(" UTC")]
+    when = [bare_moment(event.at, words)]
     if event.written_later:
-        when.append(f"({words.label('recorded')} {moment(event.written_later, words).removesuffix(' UTC')})")
+        when.append(f"({words.label('recorded')} {bare_moment(event.written_later, words)})")
     return [
         "\n".join(when),
         who,

@@ -58,6 +58,12 @@ class Rectified(Strict):
     statuses: list[str]
 
 
+class Ended(Strict):
+    """Statuses from which a violation stands on while its case is looked at anew."""
+
+    statuses: list[str] = []
+
+
 class Definitions(Strict):
     """All that statistics.toml says."""
 
@@ -66,6 +72,7 @@ class Definitions(Strict):
     parts: dict[str, list[str]]
     review: dict[str, list[str]]
     rectified: Rectified
+    reopened: Ended = Ended()
     formulas: list[Formula] = Field(alias="formula", min_length=1)
 
     @model_validator(mode="after")
@@ -75,6 +82,9 @@ class Definitions(Strict):
             twice = sorted({one for one in named if named.count(one) > 1})
             if twice:
                 raise ValueError(f"{name} names {twice[0]!r} twice; it can be one thing only")
+        beyond = sorted({*self.reopened.statuses} - {*self.found.get("violation", [])})
+        if beyond:
+            raise ValueError(f"reopened names {beyond[0]!r}, which found does not count as a violation")
         found = {status for several in self.found.values() for status in several}
         both = found & {status for several in self.review.values() for status in several}
         if both:

@@ -17,7 +17,8 @@ BELOW, REACHED, UNKNOWN = "below", "reached", "unknown"
 class Share:
     """One share; None where it is not known, for `why` (a key of words.toml). It lies from `least` to `most`.
 
-    `open_mu`: area of unknown land class in it; `doubt_mu`: cultivated area that is left out, for it is in doubt.
+    `open_mu`: area of unknown land class in it, `over_open_mu` in its numerator; `doubt_mu`: cultivated area that is
+    left out, for it is in doubt.
 
     `against`: below or reached (the line itself counts), where even what is unknown cannot turn it; else unknown.
     """
@@ -34,6 +35,7 @@ class Share:
     against: str
     why: str
     open_mu: float
+    over_open_mu: float
     doubt_mu: float
     reported: int
     """Cases from reports that would count, had anybody drawn their outline."""
@@ -94,7 +96,7 @@ def _share(
     if formula is None:
         return Share(
             region=county, year=year, figure=figure, over_mu=0, under_mu=0, share=None, least=None, most=None,
-            line=None, against=UNKNOWN, why=why, open_mu=0, doubt_mu=0, reported=0,
+            line=None, against=UNKNOWN, why=why, open_mu=0, over_open_mu=0, doubt_mu=0, reported=0,
             source={},
         )  # fmt: skip
     over, rest = _fraction(figure, rows, means, formula)
@@ -114,6 +116,7 @@ def _share(
         against=_against(least, most, formula.line),
         why=why,
         open_mu=round(over.open + rest.open, 2),
+        over_open_mu=round(over.open, 2),
         doubt_mu=round(sum((row.cultivated_mu for row in rows if _kind(row, means) == DOUBT), 0.0), 2),
         reported=sum(row.reported for row in rows if _kind(row, means) in formula.under),
         source=formula.said,
@@ -121,7 +124,7 @@ def _share(
 
 
 def _kind(row: Tally, means: Definitions) -> str:
-    return means.kind_of(row.status, row.verdict)
+    return means.kind_of(row.stands, row.verdict)
 
 
 def _fraction(
@@ -135,7 +138,7 @@ def _fraction(
         kind = _kind(row, means)
         if kind not in formula.under or row.change_class in formula.without_classes:
             continue
-        is_deducted = figure == DEDUCTED and row.status in formula.deducted
+        is_deducted = figure == DEDUCTED and row.stands in formula.deducted
         if is_deducted and formula.deducted_under:
             continue
         (over if kind in counted and not is_deducted else rest).append(row)

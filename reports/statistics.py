@@ -15,10 +15,12 @@ from cases.store import CaseStore
 from ground.errors import BadInput
 from reports.definitions import Definitions, load_definitions
 from reports.numbering import COUNTY_DIGITS
-from reports.shares import Share, shares_of
+from reports.shares import UNKNOWN, Share, shares_of
 from reports.tally import Tally, tallies
 
 ALL, UNDATED = "all", "undated"
+OF_USES = ("suspected", "violation")
+"""Parts that are shown by actual use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,13 @@ class Figure:
     unknown_mu: float
     reported: int
     """Cases from reports of people besides: nobody has drawn their outline, so they have no area."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfUse(Figure):
+    """Of the suspected violations or the violations those of one actual use, UNKNOWN where the rulebook gives none."""
+
+    use: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +83,7 @@ class Statistics:
     as_of: datetime
     figures: list[Figure]
     by_class: list[Figure]
+    by_use: list[OfUse]
     review: list[Figure]
     shares: list[Share]
     rectification: list[Unrectified]
@@ -104,7 +114,7 @@ def statistics(
     county = wanted[:COUNTY_DIGITS] if wanted[:COUNTY_DIGITS].startswith(store.region) else wanted
     with ThreadPoolExecutor(1) as beside:  # Two queries of about the same length.
         late = beside.submit(overdue, store, as_of, wanted, COUNTY_DIGITS)
-        counted = tallies(store.scoped(county), as_of, (first, last), wanted)
+        counted = tallies(store.scoped(county), as_of, (first, last), wanted, means)
     rows = [without_area(row) if row.change_class in means.without_area else row for row in counted]
     within = [row for row in rows if row.in_region]
     dated = [row for row in within if row.in_period]
@@ -118,6 +128,7 @@ def statistics(
         by_class=_by_region(
             dated, wanted, sorted({row.change_class for row in dated}), lambda r: [r.change_class]
         ),
+        by_use=_by_use(dated, wanted, means),
         review=_by_region(
             [row for row in dated if row.status],
             wanted,
@@ -140,7 +151,7 @@ def without_area(row: Tally) -> Tally:
 
 
 def _part(row: Tally, means: Definitions) -> str:
-    return means.part_of(means.kind_of(row.status, row.verdict))
+    return means.part_of(means.kind_of(row.stands, row.verdict))
 
 
 def _regions(rows: Iterable[Tally], wanted: str) -> list[str]:
@@ -165,6 +176,24 @@ def _by_region(
         _figure(region, part, sorted_in.get((region, part), []))
         for region in _regions(rows, wanted)
         for part in parts
+    ]
+
+
+def _by_use(rows: Sequence[Tally], wanted: str, means: Definitions) -> list[OfUse]:
+    """Of each part that has uses those that are there, in every region; in the whole the same for both parts."""
+    sorted_in: dict[tuple[str, str, str], list[Tally]] = {}
+    for row in rows:
+        part = _part(row, means)
+        if part in OF_USES:
+            for region in {wanted, row.county}:
+                sorted_in.setdefault((region, part, row.group or UNKNOWN), []).append(row)
+    uses = sorted({use for _, _, use in sorted_in}, key=lambda use: (use == UNKNOWN, use))
+    return [
+        OfUse(**vars(_figure(region, part, own)), use=use)
+        for region in _regions(rows, wanted)
+        for part in OF_USES
+        for use in uses
+        if (own := sorted_in.get((region, part, use), [])) or region == wanted
     ]
 
 
@@ -201,7 +230,7 @@ def _rectification(rows: Sequence[Tally], wanted: str, means: Definitions) -> li
     found = []
     for region in _regions(rows, wanted):
         violating = [row for row in _own(rows, region, wanted) if _part(row, means) == "violation"]
-        left = [row for row in violating if row.status not in means.rectified.statuses]
+        left = [row for row in violating if row.stands not in means.rectified.statuses]
         whole, rest = (sum((row.monitored_mu for row in several), 0.0) for several in (violating, left))
         found.append(
             Unrectified(

@@ -1,7 +1,7 @@
 """Statistics written as XLSX, CSV or PDF: whole or absent."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from ground.errors import BadInput
 from ground.files import written_beside
 from reports.case_sheet import printable
 from reports.pages import rendered
+from reports.shares import UNKNOWN
 from reports.statistics import Statistics
 from reports.statistics_sheet import heading_of, notes_of, tables_of
-from reports.words import Words
+from reports.words import Words, moment
 
 
 def write_statistics(found: Statistics, to: Path, words: Words, at: datetime | None = None) -> None:
@@ -39,7 +40,7 @@ def _xlsx(found: Statistics, to: Path, words: Words, at: datetime) -> None:
     about.title = words.of("stat", "note")
     lines = [
         *heading_of(found, words),
-        (words.of("stat", "made"), f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
+        (words.of("stat", "made"), moment(at, words)),
     ]
     for line in (*lines, *(("", note) for note in notes_of(found, words))):
         _append(about, list(line))
@@ -90,18 +91,21 @@ def statistics_page(found: Statistics, words: Words, at: datetime) -> dict[str, 
                     "title": table.title,
                     "columns": table.columns,
                     "rows": [[_shown(value) for value in row] for row in table.rows],
-                    "right": [
-                        all(isinstance(row[i], int | float) for row in table.rows)
-                        for i in range(len(table.columns))
-                    ],
+                    "right": [_is_of_numbers(column, words) for column in zip(*table.rows, strict=True)],
                 }
                 for table in tables_of(found, words)
             ],
             "notes": notes_of(found, words),
-            "made": f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+            "made": moment(at, words),
         }
     )
     return page
+
+
+def _is_of_numbers(column: Sequence[Any], words: Words) -> bool:
+    """Whether a column holds numbers, and besides only that one is unknown."""
+    others = {value for value in column if not isinstance(value, int | float)}
+    return others <= {words.of("stat", UNKNOWN)} and len(others) < len({*column})
 
 
 def _shown(value: Any) -> str:

@@ -1,13 +1,14 @@
 """Statistics in words: titled tables of strings and numbers, the same for XLSX, CSV, PDF and the terminal."""
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import date
 from typing import Any
 
 from reports.shares import UNKNOWN, Share
 from reports.statistics import Figure, Statistics
-from reports.words import Words
+from reports.words import Words, moment
 
+LEAST_KNOWN_MU = 0.01
 AREAS = (
     "number",
     "monitored_m2",
@@ -17,6 +18,13 @@ AREAS = (
     "unknown_mu",
     "reported",
 )
+
+
+class AtLeast(float):
+    """An area of which so much is known; more may be. A number in a file; a person reads that it is the least."""
+
+    def __format__(self, spec: str) -> str:
+        return f"≥ {float(self):{spec}}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ def tables_of(found: Statistics, words: Words) -> list[Table]:
     return [
         _figures("figures", found.figures, "finding", words),
         _figures("classes", found.by_class, "class", words),
+        _uses(found, words),
         _figures("review", found.review, "review", words),
         _shares(found.shares, words),
         _rectification(found, words),
@@ -51,12 +60,19 @@ def notes_of(found: Statistics, words: Words) -> list[str]:
 
 def heading_of(found: Statistics, words: Words) -> list[tuple[str, str]]:
     """Region, period and moment."""
-    first, last = (day.isoformat() if day else "…" for day in (found.first, found.last))
     return [
         (_word(words, "region"), found.region or _word(words, "everywhere")),
-        (_word(words, "period"), f"{first} – {last}"),
-        (_word(words, "as_of"), f"{found.as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+        (_word(words, "period"), _period(found.first, found.last, words)),
+        (_word(words, "as_of"), moment(found.as_of, words, seconds=True)),
     ]
+
+
+def _period(first: date | None, last: date | None, words: Words) -> str:
+    if first and last:
+        return f"{first} – {last}"
+    if first:
+        return _word(words, "period_from").format(first=first)
+    return _word(words, "period_until").format(last=last) if last else _word(words, "period_all")
 
 
 def _word(words: Words, key: str) -> str:
@@ -69,11 +85,38 @@ def _region(code: str, words: Words) -> str:
 
 def _figures(key: str, figures: list[Figure], table: str, words: Words) -> Table:
     columns = [_word(words, name) for name in ("region", "part", *AREAS)]
-    rows = [
-        [_region(one.region, words), words.of(table, one.part), *(getattr(one, name) for name in AREAS)]
-        for one in figures
-    ]
+    rows = [[_region(one.region, words), words.of(table, one.part), *_areas(one, words)] for one in figures]
     return Table(key, _word(words, key), columns, rows)
+
+
+def _uses(found: Statistics, words: Words) -> Table:
+    columns = [_word(words, name) for name in ("region", "part", "use", *AREAS)]
+    rows = [
+        [
+            _region(one.region, words),
+            words.of("finding", one.part),
+            words.of("use", one.use),
+            *_areas(one, words),
+        ]
+        for one in found.by_use
+    ]
+    return Table("uses", _word(words, "uses"), columns, rows)
+
+
+def _areas(one: Figure, words: Words) -> list[Any]:
+    """What is not known is never "no": where nothing is known of cultivated land it says so."""
+    # Ledgers are kept to a hundredth of a mu each.
+    known = one.monitored_mu - one.unknown_mu > LEAST_KNOWN_MU * max(one.number, 1)
+    shown = {
+        "cultivated_mu": _known(one.cultivated_mu, one.unknown_mu, known or one.cultivated_mu > 0, words)
+    }
+    return [shown.get(name, getattr(one, name)) for name in AREAS]
+
+
+def _known(mu: float, unknown_mu: float, is_known: bool, words: Words) -> Any:
+    if not unknown_mu:
+        return mu
+    return AtLeast(mu) if is_known else _word(words, UNKNOWN)
 
 
 def _shares(shares: list[Share], words: Words) -> Table:
@@ -81,13 +124,23 @@ def _shares(shares: list[Share], words: Words) -> Table:
     rows = [
         [
             # Here nothing is not all: it is a share of no known county.
-            one.region or _word(words, UNKNOWN), one.year, _word(words, one.figure), one.over_mu, one.under_mu,
+            one.region or _word(words, UNKNOWN), one.year, _word(words, one.figure), *_parts(one, words),
             _percent(one, words), "" if one.line is None else f"{one.line:.0%}",
             _word(words, one.against), _note(one, words),
         ]
         for one in shares
     ]  # fmt: skip
     return Table("shares", _word(words, "shares"), [_word(words, name) for name in names], rows)
+
+
+def _parts(one: Share, words: Words) -> list[Any]:
+    """Numerator and denominator."""
+    if one.line is None:
+        return [_word(words, UNKNOWN)] * 2
+    return [
+        _known(one.over_mu, one.over_open_mu, one.over_mu > 0, words),
+        _known(one.under_mu, one.open_mu, one.under_mu > 0, words),
+    ]
 
 
 def _note(one: Share, words: Words) -> str:

@@ -1,6 +1,6 @@
 """The one query behind all figures: changes counted by county, year, class, verdict and status as of a moment."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -28,8 +28,11 @@ from cases.measuring import LAST
 from cases.show import M2_PER_MU
 from cases.store import CaseStore
 from cases.workflow import REPLACED
+from database import bulk
 from database.tables import ChangeRow, EventRow, JudgementRow
+from reports.definitions import Definitions, load_definitions
 from reports.numbering import COUNTY_DIGITS
+from reports.reopened import reopened
 from reports.standing import any_joined, only_standing, stood
 
 Days = tuple[date | None, date | None]
@@ -58,68 +61,123 @@ class Tally:
     unknown_mu: float
     reported: int = 0
     """Cases whose outline nobody has drawn: no area, and not in `number`."""
+    group: str = ""
+    """Of actual uses, as the rulebook groups suspected violations; "" where it gives none."""
+    ended: str | None = None
+    """Where a violation had ended that stands while its case, now at `status`, is looked at anew."""
+
+    @property
+    def stands(self) -> str | None:
+        """The status that says what was found."""
+        return self.ended or self.status
 
 
-def tallies(store: CaseStore, as_of: datetime, period: Days, region: str) -> list[Tally]:
+def tallies(
+    store: CaseStore, as_of: datetime, period: Days, region: str, definitions: Definitions | None = None
+) -> list[Tally]:
     """Every change the store sees that was judged by `as_of`, counted; `region` and `period` mark what is asked for."""
+    means = definitions or load_definitions()
     with store.transaction() as session:
         if _is_postgres(session):
             for setting in PLAN:
                 session.execute(text(f"SET LOCAL {setting}"))
-        rows = session.execute(_query(session, as_of, period, region, store.region)).all()
-    return [
-        Tally(
-            county=row.county,
-            in_region=bool(row.in_region),
-            year=int(row.year) if row.year else None,
-            in_period=bool(row.in_period),
-            change_class=row.change_class,
-            verdict=row.verdict,
-            status=row.status,
-            number=int(row.number),
-            monitored_m2=float(row.monitored_m2),
-            monitored_mu=float(row.monitored_m2) / M2_PER_MU,
-            cultivated_mu=float(row.cultivated_mu or 0),
-            unknown_number=int(row.unknown_number),
-            unknown_mu=float(row.unknown_mu or 0),
-        )
-        for row in rows
+        anew = reopened(session, as_of, means)
+        asked = _Asked(session, as_of, period, region, store.region)
+        rows = session.execute(_query(asked, {one for each in anew for one in each.changes})).all()
+        by_change = {each.on: each for each in anew}
+        ended = session.execute(_alone(asked, by_change)).all() if anew else []
+    found = [_tally(row, row.status, None) for row in rows]
+    return found + [
+        _tally(row, by_change[row.change_id].status, by_change[row.change_id].ended) for row in ended
     ]
 
 
-def _query(session: Session, as_of: datetime, period: Days, region: str, scope: str) -> Select[Any]:
-    is_latest = ChangeRow.judgement_id == JudgementRow.id
-    day = _day(session, is_latest)
-    known_class = func.coalesce(JudgementRow.facts["change_class"].as_string(), ChangeRow.change_class)
+def _tally(row: Any, status: str | None, ended: str | None) -> Tally:
+    return Tally(
+        county=row.county,
+        in_region=bool(row.in_region),
+        year=int(row.year) if row.year else None,
+        in_period=bool(row.in_period),
+        change_class=row.change_class,
+        verdict=row.verdict,
+        status=status,
+        number=int(row.number),
+        monitored_m2=float(row.monitored_m2),
+        monitored_mu=float(row.monitored_m2) / M2_PER_MU,
+        cultivated_mu=float(row.cultivated_mu or 0),
+        unknown_number=int(row.unknown_number),
+        unknown_mu=float(row.unknown_mu or 0),
+        group=row.group,
+        ended=ended,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    session: Session
+    as_of: datetime
+    period: Days
+    region: str
+    scope: str
+
+
+def _query(asked: _Asked, apart: Collection[str]) -> Select[Any]:
+    """Of all changes but those `apart`, which are counted by themselves."""
+    session, as_of = asked.session, asked.as_of
     joined = any_joined(session)
     moved = _moved_last(as_of, _is_postgres(session), joined)
     rows = (
+        _changes(asked)
+        .add_columns(moved.c.status)
+        .outerjoin(moved, moved.c.change_id == ChangeRow.id)
+        # What was split or merged by then counts in what took its place; before, it counts itself.
+        .where(func.coalesce(moved.c.status, "").not_in(REPLACED))
+    )
+    if apart:
+        rows = rows.where(~bulk.among(session, ChangeRow.id, apart))
+    return _counted(only_standing(rows, moved.c.change_id.is_not(None), as_of, joined), "status")
+
+
+def _alone(asked: _Asked, changes: Collection[str]) -> Select[Any]:
+    """Each of some changes by itself."""
+    rows = _changes(asked).add_columns(ChangeRow.id.label("change_id"))
+    return _counted(rows.where(bulk.among(asked.session, ChangeRow.id, changes)), "change_id")
+
+
+def _changes(asked: _Asked) -> Select[Any]:
+    """Every change in scope that was judged by then, with what figures ask of it."""
+    is_latest = ChangeRow.judgement_id == JudgementRow.id
+    day = _day(asked.session, is_latest)
+    known_class = func.coalesce(JudgementRow.facts["change_class"].as_string(), ChangeRow.change_class)
+    return (
         select(
             func.substr(ChangeRow.region, 1, COUNTY_DIGITS).label("county"),
-            _begins(region).label("in_region"),
+            _begins(asked.region).label("in_region"),
             func.substr(day, 1, YEAR_LETTERS).label("year"),
-            _within(day, period).label("in_period"),
+            _within(day, asked.period).label("in_period"),
             case((is_latest, ChangeRow.change_class), else_=known_class).label("change_class"),
             JudgementRow.verdict.label("verdict"),
-            moved.c.status,
+            func.coalesce(JudgementRow.group, "").label("group"),
             ChangeRow.area_m2.label("area_m2"),
             JudgementRow.land[("group_mu", "cultivated")].as_float().label("cultivated"),
             JudgementRow.land[("group_mu", "unclassified")].as_float().label("unclassified"),
         )
-        .select_from(_judged_last(session, as_of))
-        .outerjoin(moved, moved.c.change_id == ChangeRow.id)
-        # What was split or merged by then counts in what took its place; before, it counts itself.
-        .where(_begins(scope), func.coalesce(moved.c.status, "").not_in(REPLACED))
+        .select_from(_judged_last(asked.session, asked.as_of))
+        .where(_begins(asked.scope))
     )
+
+
+def _counted(rows: Select[Any], last: str) -> Select[Any]:
+    """Rows that are alike counted together; `last`: what tells them apart besides."""
     # Worked out row by row before they are sorted: else whole facts are carried through the sort, and read twice. What
     # follows from land comes after it: to read JSON costs PostgreSQL more than all else.
-    one = only_standing(rows, moved.c.change_id.is_not(None), as_of, joined).offset(0).subquery()
+    one = rows.offset(0).subquery()
     unknown = case(
         (one.c.cultivated.is_(None), one.c.area_m2 / M2_PER_MU), else_=func.coalesce(one.c.unclassified, 0.0)
     )
     by: Sequence[Any] = [
         one.c[name]
-        for name in ("county", "in_region", "year", "in_period", "change_class", "verdict", "status")
+        for name in ("county", "in_region", "year", "in_period", "change_class", "verdict", "group", last)
     ]
     return (
         select(

@@ -1,12 +1,13 @@
 """Words of reports in Chinese and English, from words.toml."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from cases.workflow import Workflow
+from cases.zones import zone_at
 from ground.tables import load_toml, parse
 
 WORDS_TOML = Path(__file__).with_name("words.toml")
@@ -51,9 +52,29 @@ class Words:
         return {key: pair[self._place] for key, pair in load_words()[table].items()}
 
 
-def moment(value: datetime | None, words: Words) -> str:
-    """A time in UTC to the minute."""
-    return words.label("unknown") if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def moment(value: datetime | None, words: Words, seconds: bool = False) -> str:
+    """A time to the minute or second, with the zone named."""
+    if value is None:
+        return words.label("unknown")
+    return f"{bare_moment(value, words, seconds)} {zone_name(value, words)}"
+
+
+def bare_moment(value: datetime, words: Words, seconds: bool = False) -> str:
+    """A time without its zone, which stands beside."""
+    local = value.astimezone(_zone(value, words))
+    return f"{local:%Y-%m-%d %H:%M:%S}" if seconds else f"{local:%Y-%m-%d %H:%M}"
+
+
+def zone_name(value: datetime, words: Words) -> str:
+    """What the zone is called in which a time is told."""
+    name = str(_zone(value, words))
+    found = load_words()["zone"].get(name)
+    return found[list(Language).index(words.language)] if found else name
+
+
+def _zone(value: datetime, words: Words) -> tzinfo:
+    """A Chinese reader's is the county's; east of Greenwich the last year may have no room for it."""
+    return UTC if words.language is Language.EN or value.year == MAXYEAR else zone_at(value)
 
 
 @cache

@@ -101,6 +101,10 @@ def test_clocks_stand_still_in_a_disaster() -> None:
         ("decision", "filed", "2024-05-08"), ("defence", "notice", "2024-02-21"),
         # Thirty days: Saturday 9 March; Monday is worked.
         ("rectification", "rectification", "2024-03-11"),
+        ("review", "proven", "2024-02-28"), ("review", "objection", "2024-02-28"),
+        ("review", "city_review", "2024-02-28"), ("review", "province_review", "2024-02-28"),
+        # Sixty days: 21 in February, 31 in March and 8 in April, a Monday.
+        ("handed_over", "police", "2024-04-08"), ("handed_over", "discipline", "2024-04-08"),
     ],
 )  # fmt: skip
 def test_every_deadline_to_the_day(clock: str, status: str, last: str) -> None:
@@ -112,7 +116,7 @@ def test_every_deadline_to_the_day(clock: str, status: str, last: str) -> None:
     assert run.light(after) == (GREEN if clock == "defence" else RED)
     assert {each.id for each in CLOCKS.edition[0].clock} == {
         "issued", "assigned", "first_check", "feedback", "settled", "month_clear", "grave", "filing", "decision",
-        "defence", "rectification",
+        "defence", "rectification", "review", "handed_over",
     }  # fmt: skip
 
 
@@ -166,7 +170,7 @@ def test_led_back_it_starts_anew() -> None:
     ended = runs([*moves, moved("lawful", "2024-03-22")], CLOCKS)
     assert all(run.stopped is not None for run in ended)
     assert {rule.id for rule in waiting(moves, CLOCKS, at("2024-03-21"))} == {
-        "grave", "filing", "decision", "defence", "rectification",
+        "grave", "filing", "decision", "defence", "rectification", "handed_over",
     }  # fmt: skip
 
 
