@@ -27,7 +27,7 @@ def cases_list(
     region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
     change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
     number: Annotated[str | None, typer.Option(help="Only numbers that begin so.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=terminal.LAST, help="Go on after this serial.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
     json: Json = False,
 ) -> None:
