@@ -27,7 +27,7 @@ def cases_list(
     region: Annotated[str | None, typer.Option(help="Only regions whose code begins so.")] = None,
     change_class: Annotated[str | None, typer.Option("--class", help="Only this change class.")] = None,
     number: Annotated[str | None, typer.Option(help="Only numbers that begin so.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=terminal.LAST, help="Go on after this serial.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
     json: Json = False,
 ) -> None:
@@ -65,6 +65,7 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
         {
             "at": e.at.isoformat(timespec="seconds"),
             "recorded": e.recorded.isoformat(timespec="seconds") if e.recorded else None,
+            "workflow": e.workflow,
             "kind": e.kind, "actor": e.actor, "role": e.role,
             "from": e.from_status, "to": e.to_status, "reason": e.reason, "evidence": e.evidence,
         }
@@ -74,7 +75,8 @@ def cases_show(case_id: str, db: Db = None, json: Json = False) -> None:
         terminal.print_json(sheet | {"events": rows, "next": onward})
         return
     terminal.show([{"what": key, "value": value} for key, value in sheet.items()], f"Case {case_id}", False)
-    shown = rows if is_late else [{k: v for k, v in row.items() if k != "recorded"} for row in rows]
+    hidden = {"workflow"} if is_late else {"workflow", "recorded"}
+    shown = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     terminal.show(shown, "History", False)
     terminal.show(onward, "Next: `cases move --to`", False)
 

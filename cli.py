@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ import rule_verbs
 import split_verbs
 import spot_verbs
 import terminal
-from ground.errors import TiankanError
+from ground.errors import BadInput, TiankanError
 from settings import load_settings
 
 # QGIS and Debian shells set these for another PROJ; rasterio's own data is the only one that fits it.
@@ -158,6 +159,20 @@ def demo(
     terminal.say(f"Server:  ./tiankan serve --db {out / 'cases.db'}")
 
 
+def _refuse_no_text(words: Sequence[str]) -> None:
+    """Nothing, if every argument is text, as databases, files and terminals take it.
+
+    Raises:
+        BadInput: a byte of one is no UTF-8.
+    """
+    for before, word in zip(("", *words), words, strict=False):
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            name, equals, _ = word.partition("=")
+            if not (word.startswith("--") and equals):
+                name = before if before.startswith("-") and "=" not in before else "argument"
+            raise BadInput(f"{name}: {word!r} holds a byte that is no UTF-8; write it in UTF-8")
+
+
 def main() -> int:
     """A verb run; 2 for what the user can mend, said in one sentence."""
     if not sys.warnoptions:
@@ -168,6 +183,7 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
+        _refuse_no_text(sys.argv[1:])
         app(prog_name="tiankan", standalone_mode=True)
     except TiankanError as error:
         terminal.complain(error)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import terminal
-from ground.clock import end_of
 from ground.errors import BadInput
 from settings import load_settings
 
@@ -91,7 +90,9 @@ def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return end_of(text, "--now") if text else None
+    from cases.days import end_of_day_here
+
+    return end_of_day_here(text, "--now") if text else None
 
 
 def _store(db: str | None) -> "CaseStore":

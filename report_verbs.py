@@ -99,13 +99,14 @@ def stats(
     """Numbers, areas, review and shares per region and period, as they were known on any day."""
     from datetime import UTC, datetime
 
+    from cases.days import end_of_day_here
     from reports.statistics import statistics
     from reports.statistics_files import write_statistics
     from reports.statistics_sheet import notes_of, tables_of
     from reports.words import Words
 
     words = Words(_language(lang))
-    moment = end_of(as_of, "--as-of") if as_of else datetime.now(UTC)
+    moment = end_of_day_here(as_of, "--as-of") if as_of else datetime.now(UTC)
     found = statistics(_store(db), moment, region, _day(first, "--from"), _day(last, "--until"))
     if to:
         write_statistics(found, to, words)

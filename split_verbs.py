@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import terminal
+from ground.errors import BadInput
 from settings import load_settings
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ def split(
 
     store = _store(db)
     groups = groups_of(rulebooks_of(rules), []) if rules else None
+    if rules and not groups:
+        raise BadInput(
+            f"--rules: no land_classes.toml lies in or beside {rules}; give the rulebooks that judged the case, or "
+            "leave it out"
+        )
     done = splitting.split(
         store, case_id, read_parts(by), load_workflow(), actor=actor, role=role, reason=reason, version=version,
         groups=groups, look=Again(_files(store), load_limits()),
@@ -108,7 +114,6 @@ def changes(
     """Write the changes of cases to a file that `judge` judges again: parts, wholes, or any other."""
     from cases.anew import changes_of
     from detection.changes import write
-    from ground.errors import BadInput
     from ground.files import written_beside
 
     if to.suffix.lower() != ".gpkg":

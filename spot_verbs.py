@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import terminal
-from ground.clock import end_of
+from ground.clock import day_alone, end_of
 from ground.errors import BadInput
 from settings import load_settings
 
@@ -27,7 +27,7 @@ def spots_list(
     db: Db = None,
     status: Annotated[str | None, typer.Option(help="Only where the case has this status.")] = None,
     bbox: Annotated[str | None, typer.Option(help="Only here: west,south,east,north, degrees.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Go on after this serial.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=terminal.LAST, help="Go on after this serial.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
     json: Json = False,
 ) -> None:
@@ -90,7 +90,7 @@ def spots_report(
     when = end_of(at, "--at") if at else datetime.now(UTC)
     said = Report(
         source=source, lon=lon, lat=lat, accuracy_m=accuracy_m, at=when, who=actor, note=note, photo=photo,
-        region=region,
+        region=region, day=day_alone(at) if at else None,
     )  # fmt: skip
     answer = report(_store(db), said, load_workflow())
     row = {

@@ -15,6 +15,8 @@ from rich.text import Text
 
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
+LAST = 2**63 - 1
+"""The last serial that a database can give."""
 MOST_LINES = 60
 """Judgements that a terminal shows."""
 STEPS = {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cases import history, numbering
+from cases import history, numbering, supervision
 from cases.parts import REOPENED
 from cases.store import CaseStore
 from cases.workflow import REPLACED
@@ -18,6 +18,7 @@ from database.numbering_tables import LineageRow
 from database.tables import CaseRow, EventRow
 from ground.errors import IllegalMove
 from ground.files import short_hash
+from spots.policy import REPORTED
 
 PROOF = "field_evidence"
 PROVEN = "proven"
@@ -74,6 +75,19 @@ def refuse_replaced(session: Session, row: CaseRow) -> None:
     raise IllegalMove(
         f"case {row.id} was {row.status} by {told.actor} at {told.at:%Y-%m-%d %H:%M} UTC already, into {heirs}"
     )
+
+
+def refuse_undrawn(row: CaseRow, done: str) -> None:
+    """Nothing, if the case stands on an outline that somebody saw; `done`: what is to be done with it.
+
+    Raises:
+        IllegalMove: it stands on a report, whose circle is no outline: as a part or a whole it would become one.
+    """
+    if row.change.change_class == REPORTED:
+        raise IllegalMove(
+            f"case {row.id} stands on a report, nobody has drawn its outline yet, so it is not {done}; wait for "
+            "imagery, or draw the outline as a change and judge it with `tiankan judge`"
+        )
 
 
 def heirs_of(session: Session, case_id: str) -> list[str]:
@@ -159,6 +173,8 @@ def _end(session: Session, old: Sequence[CaseRow], new: Sequence[Successor], tol
         origins = ", ".join(named[row.id] for row in one.origins)
         said = " · ".join((f"{word} {origins}", *one.lost))
         events.append(_event(one.case_id, told, said, begun, one.status))
+        before = [row.id for row in one.origins]
+        events += supervision.inherited(session, one.case_id, one.status, before, told.at)
     history.append(session, events)
 
 

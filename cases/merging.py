@@ -96,6 +96,7 @@ def _rows(
         )
     for row in rows.values():
         lineage.refuse_replaced(session, row)
+        lineage.refuse_undrawn(row, MERGED)
         check_replacing(workflow.merge, MERGED, row.id, row.status, actor, role)
         refuse_unexplained(row.id, reason)
     regions = {row.change.region[:6] for row in rows.values()}

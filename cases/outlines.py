@@ -1,10 +1,12 @@
 """Outlines of parts: read from a file, held against the whole that they cut, joined to one; places are in degrees."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ CLOSES_M2 = MU_M2 / 100
 """0.01 亩: by so much parts and whole may differ in all."""
 FORMATS = (".geojson", ".json", ".gpkg")
 MOST_PARTS = 99
+NO_AREA = re.compile("Point|LineString")
 
 
 def read_parts(path: Path) -> list[shapely.Geometry]:
@@ -30,15 +33,7 @@ def read_parts(path: Path) -> list[shapely.Geometry]:
     if path.suffix.lower() not in FORMATS or not path.is_file():
         what = "is no such file" if path.suffix.lower() in FORMATS else "is neither GeoJSON nor GeoPackage"
         raise BadInput(f"--by: {path} {what}; give parts as polygons in a .geojson or .gpkg")
-    try:
-        frame = pyogrio.read_dataframe(path, layer=_layer(path), on_invalid="ignore", force_2d=True)
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        GEOSException,
-        ValueError,
-    ) as error:
-        raise BadInput(f"--by: {path} cannot be read ({one_line(error, 160)}); write it anew") from error
+    frame = _read(path)
     if not hasattr(frame, "geometry") or frame.crs is None:
         lacks = "has no coordinate system" if hasattr(frame, "geometry") else "holds no polygons"
         raise BadInput(f"--by: {path} {lacks}; write the parts as polygons with their coordinate system")
@@ -46,14 +41,36 @@ def read_parts(path: Path) -> list[shapely.Geometry]:
     if not 2 <= len(shapes) <= MOST_PARTS:
         raise BadInput(f"--by: {path} holds {len(shapes)} parts; a case is cut into 2 to {MOST_PARTS}")
     crs = crs_of(frame.crs, str(path))
+    _refuse_off_earth(shapes, crs, path)
     return list(to_crs(np.array([*shapes, None], dtype=object)[:-1], crs, LONLAT, str(path)))
 
 
-def _layer(path: Path) -> str | None:
-    names = [str(name) for name, kind in pyogrio.list_layers(path) if kind and "Polygon" in kind]
-    if len(names) > 1:
-        raise BadInput(f"--by: {path} has layers {', '.join(names)}; leave the one with the parts")
-    return names[0] if names else None
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        kinds = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+        # A layer of any geometry may hold polygons; one of points or lines does not.
+        layers = [name for name, kind in kinds if kind and not NO_AREA.search(kind)]
+        if len(layers) < 2:
+            layer = layers[0] if layers else None
+            return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore", force_2d=True)
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        GEOSException,
+        ValueError,
+    ) as error:
+        raise BadInput(f"--by: {path} cannot be read ({one_line(error, 160)}); write it anew") from error
+    raise BadInput(f"--by: {path} has layers {', '.join(layers)}; leave the one with the parts")
+
+
+def _refuse_off_earth(shapes: Sequence[shapely.Geometry], crs: CRS, path: Path) -> None:
+    """Nothing, unless degrees are none: PROJ would look for a plane about them, and find none."""
+    west, south, east, north = map(float, shapely.total_bounds(shapes))
+    if crs.is_geographic and (min(west, 2 * south) < -180 or max(east, 2 * north) > 180):
+        raise BadInput(
+            f"--by: {path} says that it is in degrees, but reaches from {west:.9g} {south:.9g} to {east:.9g} "
+            f"{north:.9g}; write its own coordinate system, or degrees within ±180 and ±90"
+        )
 
 
 def _polygon(shape: Any, where: str) -> shapely.Geometry:

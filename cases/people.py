@@ -6,6 +6,7 @@ import unicodedata
 MACHINE = "tiankan"
 MACHINE_ROLE = "machine"
 """Actor and role of what the software does by itself. It may open and judge; it has no moves."""
+LONGEST_NAME = 200
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -22,6 +23,17 @@ def person(name: str) -> str:
     said = BRACKETS.sub("", as_read(name))
     kept = "".join(c for c in said if c.isalnum() or unicodedata.category(c).startswith("M"))
     return kept if any(c.isalpha() for c in kept) else ""
+
+
+def fault_of(name: str) -> str:
+    """Why nobody is called so, and the mend; empty where somebody may be."""
+    if person(name) in {"", MACHINE}:
+        return "pass the name of the officer"
+    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in name.strip()):
+        return "the name holds a control character; write it on one line"
+    if len(name.strip()) > LONGEST_NAME:
+        return f"the name has {len(name.strip())} letters; write one of {LONGEST_NAME} at most"
+    return ""
 
 
 def people_of(officers: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import shapely
@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cases import history
+from cases.people import fault_of
 from cases.rules import Verdict
 from cases.store import CaseStore
-from cases.workflow import MACHINE, Workflow, as_read
+from cases.workflow import Workflow, as_read
 from database import bulk, seals
 from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, JudgementRow
@@ -41,6 +42,8 @@ class Report:
     who: str
     note: str
     photo: str = ""
+    day: date | None = None
+    """Where no moment but a day was told: `at` is then some moment of it."""
     region: str = ""
     """Of a new spot; the store's own region where it has one."""
 
@@ -64,8 +67,10 @@ def report(store: CaseStore, said: Report, workflow: Workflow) -> Answer:
     now = datetime.now(UTC)
     policy = load_policy(now.date())
     _check(said, store.region, policy, now)
+    # Today is told as its day, though it ends now: an hour later the same words are the same report.
+    told = datetime.combine(said.day, time.max, UTC) if said.day else said.at
     key = short_hash(
-        "report", said.source, said.at.isoformat(), repr((said.lon, said.lat, said.accuracy_m)), said.who.strip(),
+        "report", said.source, told.isoformat(), repr((said.lon, said.lat, said.accuracy_m)), said.who.strip(),
         said.note.strip(), said.photo.strip(),
     )  # fmt: skip
     with store.transaction(writes=True) as session:
@@ -90,8 +95,9 @@ def _check(said: Report, region: str, policy: Policy, now: datetime) -> None:
         raise BadInput(
             f"--accuracy-m: {said.accuracy_m} is no accuracy; give meters, above 0 and up to 10000"
         )
-    if as_read(said.who) in {"", MACHINE}:
-        raise BadInput("--actor: a report is made by a named person; give the name")
+    fault = fault_of(said.who)
+    if fault:
+        raise BadInput(f"--actor: a report is made by a named person; {fault}")
     if not as_read(said.note):
         raise BadInput("--note: is empty; say in a sentence what was seen")
     for name, text in (("--actor", said.who), ("--note", said.note), ("--photo", said.photo)):

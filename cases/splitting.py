@@ -143,6 +143,7 @@ def _may(
     version: int | None,
 ) -> None:
     lineage.refuse_replaced(session, row)
+    lineage.refuse_undrawn(row, SPLIT)
     check_replacing(workflow.split, SPLIT, row.id, row.status, actor, role)
     refuse_stale(session, row, version)
     refuse_unexplained(row.id, reason)

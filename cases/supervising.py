@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 
 from cases import history
+from cases.lineage import refuse_replaced
 from cases.store import CaseStore, begins
-from cases.workflow import MACHINE, as_read
+from cases.supervision import LEVELS, RELEASED, SUPERVISED, order_of, orders
+from cases.workflow import REPLACED, as_read, check_person, load_workflow
 from database.tables import CaseRow, ChangeRow, EventRow
 from ground.errors import IllegalMove
-
-LEVELS = ("city", "province")
-SUPERVISED, RELEASED = "supervised", "released"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,37 +40,40 @@ def supervise(
             f"case {case_id}: role {role!r} may not put it under supervision at level {level!r}; city and province "
             "may, each up to its own level"
         )
-    if as_read(actor) in {"", MACHINE} or not as_read(reason):
-        raise IllegalMove(
-            f"case {case_id}: supervision is ordered by a named person, with a reason; give both"
-        )
-    case = store.case(case_id)
+    check_person(case_id, actor)
+    if not as_read(reason):
+        raise IllegalMove(f"case {case_id}: supervision is ordered with a reason; give it")
     with store.transaction(writes=True) as session:
-        # Read now, so that what was moved since is told as it is.
-        status = session.execute(select(CaseRow.status).where(CaseRow.id == case.id)).scalar_one()
-        told = select(EventRow).where(EventRow.case_id == case.id, EventRow.kind.in_((SUPERVISED, RELEASED)))
-        last = session.scalar(told.order_by(EventRow.serial.desc()).limit(1))
-        now = last.evidence.get("level", "") if last is not None and last.kind == SUPERVISED else ""
-        if release and now != level:
+        row = store.row(session, case_id)
+        refuse_replaced(session, row)
+        now = orders(session, row.id)
+        if release and level not in now:
             raise IllegalMove(
                 f"case {case_id} is not under supervision of the {level}; `tiankan cases supervised` shows what is"
             )
-        if not release and now == level:
-            raise IllegalMove(f"case {case_id} is under supervision of the {level} already; it is said once")
+        if not release:
+            if level in now:
+                raise IllegalMove(
+                    f"case {case_id} is under supervision of the {level} already; it is said once"
+                )
+            if not load_workflow().from_status(row.status):
+                raise IllegalMove(
+                    f"case {case_id} is at {row.status}, its road has ended; only what is on its road is supervised"
+                )
         kind = RELEASED if release else SUPERVISED
         event = history.event(
-            case.id, datetime.now(UTC), kind, reason.strip(), actor=actor.strip(), role=role, origin=status, to=status,
-            evidence={"level": level},
+            row.id, datetime.now(UTC), kind, reason.strip(), actor=actor.strip(), role=role, origin=row.status,
+            to=row.status, evidence={"level": level},
         )  # fmt: skip
         history.append(session, [event])
 
 
 def supervised(store: CaseStore) -> list[Supervised]:
-    """Every case under supervision within the store's region, the longest first."""
+    """Every case under supervision within the store's region, once for each level, the longest first."""
     last = (
         select(func.max(EventRow.serial))
         .where(EventRow.kind.in_((SUPERVISED, RELEASED)))
-        .group_by(EventRow.case_id)
+        .group_by(EventRow.case_id, EventRow.evidence["level"].as_string())
         .scalar_subquery()
     )
     query = (
@@ -79,14 +81,18 @@ def supervised(store: CaseStore) -> list[Supervised]:
         .join(CaseRow, CaseRow.id == EventRow.case_id)
         .join(ChangeRow, ChangeRow.id == CaseRow.change_id)
         .where(EventRow.serial.in_(last), EventRow.kind == SUPERVISED, *begins(store.region))
+        .where(CaseRow.status.not_in(REPLACED))
         .order_by(EventRow.serial)
     )
     with store.transaction() as session:
         rows = session.execute(query).all()
-        return [
-            Supervised(
-                case_id=event.case_id, region=region, status=status, level=event.evidence.get("level", ""),
-                actor=event.actor, since=event.at, reason=event.reason,
-            )
-            for event, status, region in rows
-        ]  # fmt: skip
+        found = [_supervised(event, status, region) for event, status, region in rows]
+    return sorted(found, key=lambda each: each.since)
+
+
+def _supervised(event: EventRow, status: str, region: str) -> Supervised:
+    order = order_of(event)
+    return Supervised(
+        case_id=event.case_id, region=region, status=status, level=order.level, actor=order.actor, since=order.since,
+        reason=order.reason,
+    )  # fmt: skip

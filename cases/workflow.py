@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cases.people import MACHINE as MACHINE
 from cases.people import MACHINE_ROLE as MACHINE_ROLE
 from cases.people import as_read as as_read
-from cases.people import people_of, person
+from cases.people import fault_of, people_of
 from cases.rules import NEED_A_PERSON, Verdict
 from cases.steps import Joining as Joining
 from cases.steps import Move as Move
@@ -239,8 +239,9 @@ def check_person(case_id: str, actor: str) -> None:
     Raises:
         IllegalMove: it is not.
     """
-    if person(actor) in {"", MACHINE}:
-        raise IllegalMove(f"case {case_id}: a move is made by a named person; pass the name of the officer")
+    fault = fault_of(actor)
+    if fault:
+        raise IllegalMove(f"case {case_id}: a move is made by a named person; {fault}")
 
 
 def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | None = None) -> None:

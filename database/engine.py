@@ -1,8 +1,10 @@
 """The database behind a URL, SQLite or PostGIS: opened, its tables at the newest revision, in transactions."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,8 @@ def engine_of(url: str) -> Engine:
         name = repr(shown(parsed))  # without the password
         if parsed.get_backend_name() == "sqlite":
             engine = create_engine(parsed)
+            if address := _only_to_read(parsed.database):
+                event.listen(engine, "do_connect", partial(_open_to_read, address))
             event.listen(engine, "connect", teach_sqlite)
             return engine
         if parsed.drivername == POSTGRES:
@@ -109,6 +113,24 @@ def engine_of(url: str) -> Engine:
         raise BadInput(
             f"--db: {name} is not a database URL ({one_line(error, 120)}); write sqlite:///cases.db"
         ) from error
+
+
+def _only_to_read(name: str | None) -> str:
+    """The address of a SQLite file in a folder that may not be written, "" of any other.
+
+    SQLite lays files beside one before it reads it, unless it is told that nothing changes it. What somebody wrote and
+    is not in the file itself yet is in such a file, `-wal`: then it is not told so, and reads both.
+    """
+    path = Path(name) if name and name != ":memory:" and not name.startswith("file:") else None
+    if path is None or not path.is_file() or os.access(path.absolute().parent, os.W_OK):
+        return ""
+    beside = path.with_name(f"{path.name}-wal")
+    is_whole = not beside.is_file() or beside.stat().st_size == 0
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_whole else ''}"
+
+
+def _open_to_read(address: str, _dialect: Any, _record: Any, _given: Any, more: dict[str, Any]) -> Any:
+    return sqlite3.connect(address, **(more | {"uri": True}))
 
 
 def _prepare_file(engine: Engine, create: bool) -> None:

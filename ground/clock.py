@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from datetime import time as time_of_day
 
 from ground.errors import BadInput
@@ -37,8 +37,18 @@ EARLIEST = 1900
 """Before it nothing was seen from above, and calendars end."""
 
 
-def end_of(text: str, where: str) -> datetime:
-    """A moment; a day alone means its last moment, UTC: what became known on a day was known on it. Today ends now.
+def day_alone(text: str) -> date | None:
+    """The day, if nothing but a day is written."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2020-08-04") else None
+    except ValueError:
+        return None
+
+
+def end_of(text: str, where: str, zone: tzinfo = UTC) -> datetime:
+    """A moment; a day alone means its last moment: what became known on a day was known on it. Today ends now.
+
+    `zone`: of days, and of moments that name none.
 
     Raises:
         BadInput: it is neither, or lies in the future, or before 1900.
@@ -46,13 +56,13 @@ def end_of(text: str, where: str) -> datetime:
     now = datetime.now(UTC)
     try:
         if len(text) == len("2020-08-04"):
-            moment = datetime.combine(date.fromisoformat(text), time_of_day.max, UTC)
-            moment = now if moment.date() == now.date() else moment
+            moment = datetime.combine(date.fromisoformat(text), time_of_day.max, zone)
+            moment = now if moment.date() == now.astimezone(zone).date() else moment.astimezone(UTC)
         else:
             moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"{where}: {text!r} is not a day; write 2020-08-04 or 2020-08-04T09:30:00Z") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC)
     if moment.year < EARLIEST:
         raise BadInput(f"{where}: {text} lies before the year {EARLIEST}; give a later day")
     if moment > now:

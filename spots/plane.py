@@ -78,12 +78,13 @@ def _all_around(shapes: Shapes) -> tuple[Shapes, NDArray[np.intp]]:
 def in_meters(shapes: Sequence[Any], lon: float, lat: float) -> Shapes:
     """Outlines in meters east and north of a place, true to 1e-5 within kilometers of it."""
     per_lon, per_lat = _meters_a_degree(lat)
-
-    def each(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        east = (xy[:, 0] - lon + 180) % 360 - 180
-        return np.column_stack([east * per_lon, (xy[:, 1] - lat) * per_lat])
-
-    return np.asarray(shapely.transform(np.array([*shapes, None], dtype=object)[:-1], each), dtype=object)
+    whole = unwrapped(shapes)
+    xy, whose = shapely.get_coordinates(whole, return_index=True)
+    west, _, east, _ = shapely.bounds(whole).T
+    # Each as a whole, to where its middle is nearest: corner by corner one on the far side would lie around us.
+    turns = np.round(((west + east) / 2 - lon) / 360) * 360
+    moved = np.column_stack([(xy[:, 0] - lon - turns[whose]) * per_lon, (xy[:, 1] - lat) * per_lat])
+    return np.asarray(shapely.set_coordinates(whole, moved), dtype=object)
 
 
 def _meters_a_degree(lat: Any) -> tuple[Any, Any]:

@@ -11,8 +11,11 @@ import pytest
 from cases import places
 from cases.reported import Answer, Report, report
 from cases.store import CaseFilter, CaseStore
-from ground.errors import BadInput
-from tests.cases_world import ROAD, new_store
+from ground.clock import end_of
+from ground.errors import BadInput, IllegalMove
+from spots import plane
+from tests.cases_world import ROAD, new_store, rect
+from tests.splits_world import cut, join
 from tests.spots_world import at, box, bring, day, seen
 from tests.test_cli import tiankan
 
@@ -154,6 +157,61 @@ def test_a_county_reports_in_its_own_region(store: CaseStore) -> None:
     assert tell(own, 21, 20, note="again").outcome == "joined"
     with pytest.raises(BadInput, match="--region: '14' lies outside of '140105'"):
         tell(own, 500, 500, region="14")
+
+
+def test_what_lies_on_the_far_side_of_the_earth_is_not_here(store: CaseStore) -> None:
+    words = Report(
+        source="hotline", lon=180.0, lat=0.0, accuracy_m=20.0, at=day("06-01"), who="赵敏", note="a shed"
+    )
+    far = report(store, words, ROAD)
+    here = report(store, replace(words, lon=0.0), ROAD)
+    assert (far.outcome, here.outcome, here.why) == ("opened", "opened", "no spot was known near it")
+    # The other side of the same meridian is the same place.
+    assert report(store, replace(words, lon=-180.0), ROAD).why.startswith("its point lies inside")
+    circle = plane.unwrapped([plane.circle(180.0, 0.0, 20.0)])
+    assert plane.distances_m(180.0, 0.0, circle)[0] == plane.distances_m(-180.0, 0.0, circle)[0] == 0
+    assert plane.distances_m(0.0, 0.0, circle)[0] > 2e7
+    assert plane.distances_m(179.9, 0.0, circle)[0] == pytest.approx(11132 - 20, abs=1)
+    assert plane.distances_m(-179.9, 0.0, circle)[0] == pytest.approx(11132 - 20, abs=1)
+
+
+def test_today_told_again_is_one_sighting(store: CaseStore) -> None:
+    lon, lat = at(0, 0)
+    words = ("spots", "report", "--source", "hotline", "--lon", lon, "--lat", lat, "--actor", "赵敏", "--note", "n",
+             "--db", store.engine.url.render_as_string(hide_password=False), "--json")  # fmt: skip
+    today = datetime.now(UTC).date().isoformat()
+    for told in (today, "2025-06-01", "2025-06-01T09:00:00Z"):
+        first, again = (json.loads(tiankan(*words, "--at", told)[1])[0] for _ in range(2))
+        assert (first["is_new"], again["is_new"], again["case"]) == (True, False, first["case"])
+    # The day as it was kept before days were: its end.
+    said = Report(
+        source="hotline",
+        lon=lon,
+        lat=lat,
+        accuracy_m=30.0,
+        at=end_of("2025-06-01", "--at"),
+        who="赵敏",
+        note="n",
+    )
+    assert not report(store, said, ROAD).is_new
+
+
+def test_the_circle_of_a_report_is_neither_cut_nor_joined(store: CaseStore) -> None:
+    seen(store, box(0, 0, 40))
+    (drawn,) = store.cases(CaseFilter()).items
+    case = tell(store, 42, 120, accuracy_m=40.0).case_id
+    assert case != drawn.id
+    with pytest.raises(
+        IllegalMove, match=f"case {case} stands on a report, .* so it is not merged; wait for imag"
+    ):
+        join(store, drawn.id, case)
+    with pytest.raises(IllegalMove, match="nobody has drawn its outline yet, so it is not split"):
+        cut(store, case, rect(0, 0, 1, 1), rect(1, 0, 2, 1))
+    # Imagery came: it is a case like any other.
+    seen(store, box(42, 30, 40, 60), pair_id="later")
+    assert store.case(case).change_class == "vegetation_loss"
+    whole = join(store, *(one.id for one in store.cases(CaseFilter()).items if one.status != "merged"))
+    assert whole.whole.area_m2 == pytest.approx(4000, abs=1)
 
 
 def test_a_report_at_the_antimeridian(store: CaseStore) -> None:

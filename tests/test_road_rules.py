@@ -208,11 +208,19 @@ def test_supervision_is_told_in_the_history(store: CaseStore) -> None:
         with pytest.raises(IllegalMove, match=said):
             supervise(store, case, level=level, actor="刘洋", role=role, reason=reason)
     supervise(store, case, level="province", actor="陈静", role="province", reason="grave")
+    supervise(store, case, level="province", actor="陈静", role="province", reason="done", release=True)
+    assert [one.level for one in supervised(store)] == ["city"]
+    supervise(store, case, level="city", actor="刘洋", role="city", reason="done", release=True)
     with pytest.raises(IllegalMove, match="is not under supervision of the city"):
         supervise(store, case, level="city", actor="刘洋", role="city", reason="done", release=True)
-    supervise(store, case, level="province", actor="陈静", role="province", reason="done", release=True)
     assert supervised(store) == [] and store.case(case).version == 1
-    assert [e.kind for e in store.events(case)] == ["opened", "supervised", "supervised", "released"]
+    assert [e.kind for e in store.events(case)] == [
+        "opened",
+        "supervised",
+        "supervised",
+        "released",
+        "released",
+    ]
 
 
 def test_the_verbs_of_supervision(store: CaseStore) -> None:
