@@ -90,6 +90,8 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
         last = session.scalar(select(func.max(TickRow.event))) or 0
         cases = walked(session, moment, _worth_a_look(clocks, last))
         stands = pausing.pauses(session, [case.case_id for case in cases], clocks.on(moment.date()), moment)
+        # Where they stand now, whatever moment is told of: their histories end there.
+        stood: dict[str, str] = dict(session.execute(select(CaseRow.id, CaseRow.status)).tuples().all())
         rows, events = [], []
         known = _known(session, [case.case_id for case in cases])
         for case in cases:
@@ -98,7 +100,7 @@ def tick(store: CaseStore, now: datetime | None = None, path: Path = CLOCKS_TOML
                     if key not in known:
                         known.add(key)
                         rows.append(_row(key, case.case_id, run, step, moment))
-                        events.append(_told(case, run, step, moment))
+                        events.append(_told(case.case_id, stood[case.case_id], run, step, moment))
         seals.add(session, NoticeRow, rows)
         history.append(session, events)
         taken = _taken(session, moment)
@@ -240,13 +242,11 @@ def _row(key: str, case_id: str, run: Run, step: Step, now: datetime) -> dict[st
     }  # fmt: skip
 
 
-def _told(case: Walked, run: Run, step: Step, now: datetime) -> dict[str, Any]:
+def _told(case_id: str, status: str, run: Run, step: Step, now: datetime) -> dict[str, Any]:
     """The line in the history of the case, which stays where it is."""
     rule = run.rule
     reason, evidence = _said(rule.id, rule.title.zh, rule.title.en, rule.kind, step)
-    return history.event(
-        case.case_id, now, step.kind, reason, origin=case.status, to=case.status, evidence=evidence
-    )
+    return history.event(case_id, now, step.kind, reason, origin=status, to=status, evidence=evidence)
 
 
 @lru_cache(maxsize=4096)

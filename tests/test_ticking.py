@@ -16,7 +16,7 @@ from cadastre.layers import Layer
 from cases import history, ticking
 from cases.store import CaseFilter, CaseStore
 from cases.ticking import lights, summary, tick
-from database.audit import audit
+from database.audit import audit, look
 from ground.errors import BadInput, NotFound
 from tests.cases_world import ROAD, lonlat_changes, new_store, put, row_of_changes
 from tests.registry_world import brought, written
@@ -249,3 +249,15 @@ def test_the_verbs(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = tiankan("clocks", "tick", "--now", "2024-03-01", "--db", db)
     assert (code, "lies before the last tick" in err, "Traceback" in err) == (2, True, False)
     assert ticking.CLOCKS_TOML.is_file()
+
+
+def test_a_tick_of_a_past_moment_leaves_cases_where_they_stand(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (case,) = opened(store, 1, "2024-03-04", monkeypatch)
+    move(store, case, "field_check", "2024-03-06")
+    move(store, case, "proven", "2024-03-07", **PHOTO)
+    assert tick(store, moment("2024-03-05")).notices == {"warned": 1}
+    assert [(e.kind, e.to_status) for e in store.events(case)][-1] == ("warned", "proven")
+    with store.transaction() as session:
+        assert look(session, []).faults == []
