@@ -148,10 +148,7 @@ class CaseStore:
         with self.transaction(writes=True) as session:
             row = self.row(session, case_id)
             case_id = row.id
-            if version is not None and version != row.version:
-                raise IllegalMove(
-                    history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
-                )
+            history.refuse_stale(session, row, version)
             check_usable(session, case_id, given, workflow)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
