@@ -104,11 +104,10 @@ def add(
         CannotWrite, Unreachable: the store takes nothing in.
     """
     now = datetime.now(UTC)
-    _may(given, workflow)
+    size = check_given(given, workflow, limits)
     case = store.case(case_id)
     case_id = case.id
     _check_time(case_id, case.opened, at, now)
-    size = _size(given.path, limits)
     digest = sha256(given.path)
     file = File(name=_name(given), media_type=media_type(given.path), size=size)
     spot = Spot(change=case.geometry, before=case.before)
@@ -169,9 +168,16 @@ def check_person(actor: str, role: str, workflow: Workflow, what: str) -> None:
         raise IllegalMove(f"role {role!r} is unknown; use {', '.join(roles)}")
 
 
-def _may(given: Given, workflow: Workflow) -> None:
+def check_given(given: Given, workflow: Workflow, limits: Limits) -> int:
+    """The size of a file in bytes, if this person may give it and it can be taken in.
+
+    Raises:
+        IllegalMove: no named person; not of this role's kinds.
+        BadInput: the file cannot be read or is too large.
+    """
     check_person(given.actor, given.role, workflow, "evidence is given")
     check_evidence(workflow, {given.kind: given.path.name}, given.role)
+    return _size(given.path, limits)
 
 
 def _check_time(case_id: str, opened: datetime, at: datetime | None, now: datetime) -> None:
