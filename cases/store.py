@@ -136,7 +136,7 @@ class CaseStore:
     ) -> Case:
         """The case moved by a named person, its event added in the same transaction.
 
-        `version`: of the case as the person read it; who moved it since then is named. `intact`: asked of every file it rests on.
+        `version`: as the person read it; who moved it since then is named. `intact`: asked of every file it rests on.
 
         Raises:
             NotFound, IllegalMove: no such case; not allowed; something lacking; or somebody moved it meanwhile.

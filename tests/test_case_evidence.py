@@ -124,6 +124,12 @@ def test_a_position_on_another_datum_is_none(world: World, tmp_path: Path) -> No
     assert made["map"]["views"] == []
 
 
+def test_a_spot_without_a_number_was_given_none(tmp_path: Path) -> None:
+    store, case = told_store(tmp_path, region="")
+    rows = dict(sheet((store, case, files_in(tmp_path)))["overview"])
+    assert (rows["Spot number"], rows["Region code"]) == ("none was given", "unknown")
+
+
 def test_a_missing_or_altered_file_is_said_and_never_shown(world: World, tmp_path: Path) -> None:
     store, case, files = world
     gone, altered, cut = (shot(world, tmp_path, name) for name in ("a.jpg", "bb.jpg", "ccc.jpg"))
