@@ -9,6 +9,7 @@ from ground.errors import BadInput
 from settings import load_settings
 
 if TYPE_CHECKING:
+    from cases.proof import Intact
     from cases.store import CaseStore
 
 cases_app = typer.Typer(
@@ -100,9 +101,16 @@ def cases_move(
     from cases.show import case_row
     from cases.workflow import load_workflow
 
-    given = _given(evidence or [])
-    case = _store(db).move(
-        case_id, to, load_workflow(), actor=actor, role=role, evidence=given, version=version
+    store, given = _store(db), _given(evidence or [])
+    case = store.move(
+        case_id,
+        to,
+        load_workflow(),
+        actor=actor,
+        role=role,
+        evidence=given,
+        version=version,
+        intact=_intact(store),
     )
     terminal.show([case_row(case)], f"Moved to {to}", json)
 
@@ -153,6 +161,15 @@ def _given(pairs: list[str]) -> dict[str, str]:
             )
         given[kind] = reference
     return given
+
+
+def _intact(store: "CaseStore") -> "Intact":
+    """Reads files of evidence back (TIANKAN_EVIDENCE); nothing is opened before one is asked for."""
+    from evidence.files import open_files
+    from evidence.places import place_of
+    from evidence.verify import intact_in
+
+    return intact_in(lambda: open_files(place_of(load_settings().evidence, store.engine.url)))
 
 
 def _pair(text: str) -> tuple[str, str]:

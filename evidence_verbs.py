@@ -39,7 +39,9 @@ def evidence(
     ] = "",
     role: Annotated[str, typer.Option("--role", help="county, city, province or legal.")] = "",
     note: Annotated[str, typer.Option("--note", help="What is to be said of it.")] = "",
-    despite: Annotated[str, typer.Option("--despite", help="Why it counts although a check failed.")] = "",
+    despite: Annotated[
+        str, typer.Option("--despite", help="Why it counts although a check speaks against it.")
+    ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="Read every file back; exit code 1 where one is wrong.")
     ] = False,
@@ -97,9 +99,8 @@ def replay_bundle(
     if json:
         terminal.print_json(row)
     else:
-        terminal.show(
-            [{name: row[name] for name in ("case", "verdict", "same", "note", "sha256")}], str(file), False
-        )
+        shown = ("case", "verdict", "same", "note") + (() if found.altered else ("sha256",))
+        terminal.show([{name: row[name] for name in shown}], str(file), False)
         for sentence in found.altered:
             terminal.say(sentence)
         if found.same is False:
@@ -131,7 +132,11 @@ def _add(store: "CaseStore", files: "Files", case_id: str, given: tuple[Any, ...
         return
     known = "Added" if added.new else "Known already"
     terminal.show([_short(row)], f"{known}: {added.evidence.reference}", False)
-    terminal.show(row["checks"], "Checks", False)
+    terminal.show(
+        [{name: one[name] for name in ("check", "said", "why")} for one in row["checks"]], "Checks", False
+    )
+    if row["why_not"]:
+        terminal.say(f"It does not count yet: {row['why_not']}")
 
 
 def _chips(store: "CaseStore", files: "Files", case_id: str, by: tuple[str, str], json: bool) -> None:

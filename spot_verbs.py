@@ -1,7 +1,9 @@
 """The verbs of spots: list them with what joining saved, show one, report a place."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from ground.errors import BadInput
 from settings import load_settings
 
 if TYPE_CHECKING:
+    from cases.reported import Answer, Report
     from cases.store import CaseStore
 
 spots_app = typer.Typer(
@@ -78,25 +81,59 @@ def spots_report(
     note: Annotated[str, typer.Option("--note", help="What was seen, in a sentence.")],
     accuracy_m: Annotated[float, typer.Option("--accuracy-m", help="How far the point may be off.")] = 30.0,
     at: Annotated[str | None, typer.Option("--at", help="When it was seen; now unless told.")] = None,
-    photo: Annotated[str, typer.Option("--photo", help="Reference of a photo.")] = "",
-    region: Annotated[str, typer.Option("--region", help="Code of the region, for a new spot.")] = "",
+    photo: Annotated[
+        str, typer.Option("--photo", help="A photo, kept as evidence of the case; or sha256:… of one given.")
+    ] = "",
+    role: Annotated[str, typer.Option("--role", help="With a photo: county, city, province or legal.")] = "",
+    region: Annotated[
+        str, typer.Option("--region", help="Code of the region (GB/T 2260), for a new spot.")
+    ] = "",
     db: Db = None,
     json: Json = False,
 ) -> None:
     """Report a place: it joins the spot there, or opens one whose case begins in doubt."""
+    from cases.proof import is_reference
     from cases.reported import Report, report
     from cases.workflow import load_workflow
 
     when = end_of(at, "--at") if at else datetime.now(UTC)
     said = Report(
-        source=source, lon=lon, lat=lat, accuracy_m=accuracy_m, at=when, who=actor, note=note, photo=photo,
-        region=region, day=day_alone(at) if at else None,
+        source=source, lon=lon, lat=lat, accuracy_m=accuracy_m, at=when, who=actor, note=note, region=region,
+        day=day_alone(at) if at else None,
     )  # fmt: skip
-    answer = report(_store(db), said, load_workflow())
+    store, kept = _store(db), dict[str, Any]()
+    if photo.strip() and not is_reference(photo):
+        answer, kept = _with_photo(store, said, Path(photo), role)
+    else:
+        from evidence.reporting import check_reference
+
+        check_reference(store, photo)
+        answer = report(store, replace(said, photo=photo), load_workflow())
     row = {
         "case": answer.case_id, "outcome": answer.outcome, "why": answer.why, "is_new": answer.is_new,
-    }  # fmt: skip
+    } | kept  # fmt: skip
     terminal.show([row], "Reported", json)
+
+
+def _with_photo(
+    store: "CaseStore", said: "Report", photo: Path, role: str
+) -> tuple["Answer", dict[str, Any]]:
+    """The report with its photo, and what is to be said of that."""
+    from cases.workflow import load_workflow
+    from evidence.files import open_files
+    from evidence.limits import load_limits
+    from evidence.places import place_of
+    from evidence.reporting import report_with
+    from evidence.show import evidence_row
+
+    if not role.strip():
+        raise BadInput(
+            "--role: is missing; a photo is given by a named person in a role: county, city, province or legal"
+        )
+    files = open_files(place_of(load_settings().evidence, store.engine.url))
+    found = report_with(store, files, said, photo, role, load_workflow(), load_limits())
+    row = evidence_row(found.photo.evidence)
+    return found.answer, {"photo": row["reference"], "usable": row["usable"], "why_not": row["why_not"]}
 
 
 def _row(one: Any) -> dict[str, Any]:

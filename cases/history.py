@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from cases.workflow import MACHINE, MACHINE_ROLE
 from database import seals
 from database.tables import CaseRow, EventRow
+from ground.errors import IllegalMove
 
 
 def event(
@@ -41,6 +42,16 @@ def append(session: Session, events: Sequence[dict[str, Any]]) -> None:
     for told in events:
         told["recorded"] = recorded
     seals.add(session, EventRow, events)
+
+
+def refuse_stale(session: Session, row: CaseRow, version: int | None) -> None:
+    """Nothing, if the case is as the person read it.
+
+    Raises:
+        IllegalMove: somebody moved it since, who is named.
+    """
+    if version is not None and version != row.version:
+        raise IllegalMove(overtaken(session, row, f"you read version {version}, it is at {row.version}"))
 
 
 def overtaken(session: Session, row: CaseRow, said: str) -> str:

@@ -221,7 +221,9 @@ def _files(session: Session, one: Successor) -> list[dict[str, Any]]:
     rows = dict[str, dict[str, Any]]()
     for origin in one.origins:
         query = select(EvidenceRow).where(EvidenceRow.case_id == origin.id).order_by(EvidenceRow.serial)
-        for file in session.scalars(query):
+        # Of one that was given again after the case was reopened, the last time tells.
+        last = {(file.kind, file.sha256, file.despite): file for file in session.scalars(query)}
+        for file in last.values():
             key = short_hash("evidence", one.case_id, file.kind, file.sha256, file.despite)
             note = "; ".join(filter(None, (file.note, f"given for {origin.id}")))
             kept = {name: getattr(file, name) for name in KEPT} | {"checks": one.checks(file)}

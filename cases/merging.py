@@ -91,9 +91,8 @@ def _rows(
 ) -> list[CaseRow]:  # fmt: skip
     rows = {row.id: row for row in (store.row(session, key) for key in case_ids)}
     if len(rows) < 2 or len(rows) < len(case_ids):
-        raise BadInput(
-            f"{len(case_ids)} names of {len(rows)} cases are no merge; name two or more, each once"
-        )
+        said = "one case is" if len(case_ids) == 1 else f"{len(case_ids)} names of {_cases(len(rows))} are"
+        raise BadInput(f"{said} no merge; name two or more, each once")
     for row in rows.values():
         lineage.refuse_replaced(session, row)
         lineage.refuse_undrawn(row, MERGED)
@@ -104,6 +103,10 @@ def _rows(
         said = ", ".join(f"{row.id} in {row.change.region or 'an unknown region'}" for row in rows.values())
         raise BadInput(f"cases of several counties are not merged: {said}")
     return list(rows.values())
+
+
+def _cases(count: int) -> str:
+    return "one case" if count == 1 else f"{count} cases"
 
 
 def _judged(session: Session, rows: Sequence[CaseRow], workflow: Workflow) -> tuple[Anew, float]:

@@ -65,8 +65,7 @@ def report(store: CaseStore, said: Report, workflow: Workflow) -> Answer:
         BadInput: a field cannot be so; the sentence names it.
     """
     now = datetime.now(UTC)
-    policy = load_policy(now.date())
-    _check(said, store.region, policy, now)
+    policy = check_report(store, said, now)
     # Today is told as its day, though it ends now: an hour later the same words are the same report.
     told = datetime.combine(said.day, time.max, UTC) if said.day else said.at
     key = short_hash(
@@ -81,6 +80,17 @@ def report(store: CaseStore, said: Report, workflow: Workflow) -> Answer:
         if near is None:
             return _opened(session, said, key, store.region, workflow, policy, now)
         return _joined(session, said, key, near, workflow, policy, now)
+
+
+def check_report(store: CaseStore, said: Report, now: datetime) -> Policy:
+    """The edition of spots.toml that holds, if the report can be so.
+
+    Raises:
+        BadInput: a field cannot be so; the sentence names it.
+    """
+    policy = load_policy(now.date())
+    _check(said, store.region, policy, now)
+    return policy
 
 
 def _check(said: Report, region: str, policy: Policy, now: datetime) -> None:
@@ -107,6 +117,8 @@ def _check(said: Report, region: str, policy: Policy, now: datetime) -> None:
         raise BadInput(
             f"--at: {said.at.isoformat()} lies in the future or names no zone; give the time it was seen"
         )
+    if said.region and not (said.region.isascii() and said.region.isdigit()):
+        raise BadInput(f"--region: {said.region!r} is no code; give the digits of GB/T 2260, as 140105")
     if said.region and not said.region.startswith(region):
         raise BadInput(f"--region: {said.region!r} lies outside of {region!r}; give one that begins with it")
 

@@ -8,7 +8,7 @@ import shapely
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases.proof import BETWEEN, REFERENCE
+from cases.proof import BETWEEN, REFERENCE, against
 from database.evidence_tables import EvidenceRow
 from database.tables import CaseRow
 
@@ -31,22 +31,23 @@ def checks_of(look: Look, part: shapely.Geometry, before: datetime | None) -> Ch
 def taken_over(session: Session, row: CaseRow, checks: Checks) -> tuple[dict[str, str], list[str]]:
     """What a part has in hand of what the whole had, and a sentence for each file that does not show it.
 
-    A file that was to count although it failed a check (`despite`) counts for the part as well; words that refer to
-    no file are taken over as they are.
+    A file that was to count although a check speaks against it (`despite`) counts for the part as well; words that
+    refer to no file are taken over as they are.
     """
     query = select(EvidenceRow).where(EvidenceRow.case_id == row.id).order_by(EvidenceRow.serial)
     fails: dict[tuple[str, str], dict[str, Any] | None] = {}
     names: dict[tuple[str, str], str] = {}
     for file in session.scalars(query):
         key = (file.kind, file.sha256)
-        wrong = next((one for one in checks(file) if one["said"] == "fail"), None)
+        wrong = next(iter(against(checks(file))), None)
         fails[key] = None if file.despite or not wrong or fails.get(key, wrong) is None else wrong
         names[key] = file.name
     held, lost = dict[str, str](), list[str]()
     for kind, text in row.held.items():
         kept, gone = _split(kind, text, fails)
         lost += [
-            f"{names[key]} does not show this part ({wrong['check']}: {wrong['why']})" for key, wrong in gone
+            f"{names[key]} {_shows(wrong)} this part ({wrong['check']}: {wrong['why']})"
+            for key, wrong in gone
         ]
         if kept:
             held[kind] = kept
@@ -68,6 +69,10 @@ def _split(
         else:
             gone.append((key, wrong))
     return (" ".join(kept) if gone else text), gone
+
+
+def _shows(wrong: Mapping[str, Any]) -> str:
+    return "does not show" if wrong["said"] == "fail" else "is not known to show"
 
 
 def _parts(text: str) -> Sequence[str]:

@@ -111,18 +111,6 @@ def refuse_beyond(store: CaseStore, found: Anew) -> None:
         )
 
 
-def refuse_stale(session: Session, row: CaseRow, version: int | None) -> None:
-    """Nothing, if the case is as the person read it.
-
-    Raises:
-        IllegalMove: somebody moved it since, who is named.
-    """
-    if version is not None and version != row.version:
-        raise IllegalMove(
-            history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
-        )
-
-
 def refuse_unexplained(case_id: str, reason: str) -> None:
     """Nothing, if there is a reason to read.
 
@@ -145,7 +133,7 @@ def _may(
     lineage.refuse_replaced(session, row)
     lineage.refuse_undrawn(row, SPLIT)
     check_replacing(workflow.split, SPLIT, row.id, row.status, actor, role)
-    refuse_stale(session, row, version)
+    history.refuse_stale(session, row, version)
     refuse_unexplained(row.id, reason)
 
 

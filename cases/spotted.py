@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from cadastre.facts import Facts
 from cases import history, watched
-from cases.rules import Judgement
+from cases.rules import Judgement, Verdict
 from cases.workflow import AUDITED, MACHINE, Workflow
 from database import bulk, seals
 from database.spot_tables import LookRow, SightingRow
@@ -25,6 +25,8 @@ from spots.joining import New, Place
 from spots.kept import FIRST, NOTED, OPENED
 from spots.policy import REPORTED, Policy, load_policy
 
+NO_EXCUSE = "; its size alone explains nothing there"
+"""Of a change that the rules call too small to look at."""
 Observed = Callable[[Sequence[Any]], Sequence[float | None]]
 """Of outlines in degrees, the share of each that both scenes of the run show."""
 
@@ -162,9 +164,8 @@ class _Book:
                 or overlap.shared_m2 >= self.policy.watch.min_m2
             )
             if near and spot in self.pasts:
-                self._touch(
-                    change, spot, f"it lies over it by {overlap.shared_m2:.0f} m², in {place.spot_id}"
-                )
+                within = f", in {place.spot_id}" if place.spot_id else ""
+                self._touch(change, spot, f"it lies over it by {overlap.shared_m2:.0f} m²{within}")
 
     def _open(self, change: str, place: Place) -> None:
         judgement = self.run.judgements[change]
@@ -183,7 +184,8 @@ class _Book:
 
     def _join(self, change: str, spot: str, why: str) -> None:
         past, judgement = self._past(spot), self.run.judgements[change]
-        if not judgement.needs_a_person:
+        small = self._no_excuse(change, past)
+        if not (judgement.needs_a_person or small):
             self._sight(
                 change, spot, past.version, NOTED, f"{judgement.verdict} by rule {judgement.rule_id}; {why}"
             )
@@ -195,7 +197,7 @@ class _Book:
         row = self.rows[change]
         told = (
             f"{outcome}: change {change} ({row[1]}, {row[2]:.0f} m², {judgement.verdict} by rule "
-            f"{judgement.rule_id}) is the same place, it {why}; {reason}"
+            f"{judgement.rule_id}) is the same place, it {why}; {reason}{small}"
         )
         if outcome in (NEW_LOOK, REBOUND):
             self._reopen(change, spot, outcome, told)
@@ -215,17 +217,28 @@ class _Book:
         """A change of another spot that lies over a closed one: the closed one's case hears of a rebound."""
         past = self.pasts[spot]
         self._noted(change, spot, "changed", f"change {change}: {why}")
-        if past.status not in self.policy.watch.rebound or not self.run.judgements[change].needs_a_person:
+        small = self._no_excuse(change, past)
+        needs = self.run.judgements[change].needs_a_person or bool(small)
+        if past.status not in self.policy.watch.rebound or not needs:
             return
         outcome, reason = decide(past, self._later(change), self.policy)
         if outcome == REBOUND:
             self._noted(change, spot, outcome, reason)
-            self._reopen(change, spot, outcome, f"{outcome}: change {change}: {why}; {reason}")
+            told = f"{outcome}: change {change}: {why}; {reason}{small}"
+            self._reopen(change, spot, outcome, told)
+
+    def _no_excuse(self, change: str, past: Past) -> str:
+        """NO_EXCUSE, where what the rules explain by its size alone is a rebound: the ground was given back."""
+        judgement = self.run.judgements[change]
+        if judgement.needs_a_person or self.policy.is_excused(past.status, judgement.seen):
+            return ""
+        return NO_EXCUSE if decide(past, self._later(change), self.policy)[0] == REBOUND else ""
 
     def _reopen(self, change: str, spot: str, kind: str, told: str) -> None:
         """Back to where cases of its verdict begin, with nothing in hand: what was brought stays in the history."""
         past = self.pasts[spot]
-        status = self.workflow.start[self.run.judgements[change].verdict]
+        start = self.workflow.start
+        status = start.get(self.run.judgements[change].verdict, start[Verdict.DOUBT])
         self.reopened[past.case_id] = {
             "id": past.case_id, "status": status, "held": {}, "version": past.version + 1,
         }  # fmt: skip

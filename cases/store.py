@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from cases import history, numbering, waiting
 from cases.parts import check_parts
-from cases.proof import is_reference, usable
+from cases.proof import Intact, asked_once, check_intact, check_usable
 from cases.records import Case, ChangeRecord, Event, SceneRecord, case_of, change_of, event_of
 from cases.workflow import Workflow, check_evidence, check_move
 from database import seals
@@ -132,27 +132,27 @@ class CaseStore:
         evidence: dict[str, str] | None = None,
         at: datetime | None = None,
         version: int | None = None,
+        intact: Intact | None = None,
     ) -> Case:
         """The case moved by a named person, its event added in the same transaction.
 
-        `version`: of the case as the person read it; who moved it since then is named in the refusal.
+        `version`: as the person read it; who moved it since then is named. `intact`: asked of every file it rests on.
 
         Raises:
             NotFound, IllegalMove: no such case; not allowed; something lacking; or somebody moved it meanwhile.
         """
         given = evidence or {}
         check_evidence(workflow, given, role)
+        asked = asked_once(self, case_id, to, given, intact)
         with self.transaction(writes=True) as session:
             row = self.row(session, case_id)
             case_id = row.id
-            if version is not None and version != row.version:
-                raise IllegalMove(
-                    history.overtaken(session, row, f"you read version {version}, it is at {row.version}")
-                )
-            _usable(session, case_id, given, workflow)
+            history.refuse_stale(session, row, version)
+            check_usable(session, case_id, given, workflow)
             lasting = {kind: text for kind, text in row.held.items() if kind not in workflow.fresh}
             step = check_move(workflow, case_id, row.status, to, actor=actor, role=role, held=lasting | given)
             check_parts(session, workflow, row, given, actor, role)
+            check_intact(case_id, to, row.held, given, asked)
             when = waiting.moment_of(session, case_id, step, row.held | given, at)
             held = {kind: text for kind, text in (row.held | given).items() if kind not in step.clears}
             origin, version = row.status, row.version
@@ -251,15 +251,6 @@ def _page(rows: list[T], total: int, limit: int) -> Page[T]:
     more = len(rows) > limit
     kept = rows[:limit]
     return Page(kept, total, kept[-1].serial if more else None)  # type: ignore[attr-defined]
-
-
-def _usable(session: Session, case_id: str, given: dict[str, str], workflow: Workflow) -> None:
-    """Nothing, if every file that is referred to was given for this case and proves what it is given for."""
-    for kind, reference in given.items():
-        is_file = kind in workflow.files or is_reference(reference)
-        why = usable(session, case_id, reference, kind) if is_file else None
-        if why:
-            raise IllegalMove(f"case {case_id}: {kind}: {why}")
 
 
 def _scene_of(row: SceneRow) -> SceneRecord:

@@ -16,7 +16,8 @@ class EvidenceRow(Base):
     __table_args__ = {"sqlite_autoincrement": True}
     serial: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
-    """Hash of case, kind, sha256 and `despite`: the same file for the same case and kind adds nothing twice."""
+    """Hash of case, kind, sha256 and `despite`: the same file for the same case and kind adds nothing twice. Given
+    again where it counts no more, also of the event since which it does not."""
     case_id: Mapped[str] = mapped_column(ForeignKey("enforcement_case.id"), index=True)
     kind: Mapped[str]
     """As workflow.toml names it."""
@@ -35,7 +36,7 @@ class EvidenceRow(Base):
     azimuth: Mapped[float | None]
     device: Mapped[str]
     checks: Mapped[list[Any]] = mapped_column(JSON)
-    """{check, said: pass | fail | unknown, why}, as on the day it was given."""
+    """{check, said: pass | fail | unknown, why}, as on the day it was given; `must` where unknown is no pass."""
     note: Mapped[str]
     despite: Mapped[str]
-    """Why it counts although it failed a check; "" where nobody said so."""
+    """Why it counts although a check speaks against it; "" where nobody said so."""

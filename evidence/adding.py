@@ -9,12 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cases import history
+from cases.proof import against, before_it
 from cases.store import CaseStore
+from cases.waiting import AHEAD
+from cases.weighed import GIVEN, SCHEME, weighed
 from cases.workflow import MACHINE, Workflow, as_read, check_evidence
 from database import bulk, seals
 from database.evidence_tables import EvidenceRow
 from database.tables import CaseRow
-from evidence.checks import Check, File, Said, Spot, check_file, check_photo, failed, plain
+from evidence.checks import Check, File, Spot, check_file, check_photo, plain
 from evidence.exif import Picture, read_picture
 from evidence.files import Files
 from evidence.limits import Limits
@@ -22,17 +25,15 @@ from evidence.media import media_type
 from ground.errors import BadInput, IllegalMove
 from ground.files import sha256, short_hash
 
-EVENT = "evidence"
+EVENT = GIVEN
 """The kind of the event that tells of it."""
-SCHEME = "sha256:"
-"""Before the hash, where a move refers to a file that was given."""
 LONGEST = 255
 """Characters of a file's name that are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A file and what its giver says of it. `despite`: why it counts although a check failed."""
+    """A file and what its giver says of it. `despite`: why it counts although a check speaks against it."""
 
     kind: str
     path: Path
@@ -92,33 +93,37 @@ def add(
 ) -> Added:
     """Takes a file in for a case; the same file for the same case and kind adds nothing twice.
 
-    A file that fails a check is kept all the same, but proves nothing without `despite` (`cases.proof`); the same
-    file may be given again with that reason. `at`: when it was handed in, now unless told.
+    A file that fails a check, or does not pass one that it must, is kept all the same, but proves nothing without
+    `despite` (`cases.proof`); the same file may be given again with that reason. One that counts no more, since the
+    case was reopened or returned, may be given again with a note. `at`: when it was handed in, now unless told.
 
     Raises:
-        NotFound, IllegalMove: no such case; no named person; not of this role's kinds.
+        NotFound, IllegalMove: no such case; no named person; not of this role's kinds; a time that cannot be; given
+            again without a note.
         BadInput: the file cannot be read or is too large.
         CannotWrite, Unreachable: the store takes nothing in.
     """
     now = datetime.now(UTC)
-    _may(given, workflow)
+    size = check_given(given, workflow, limits)
     case = store.case(case_id)
     case_id = case.id
-    size = _size(given.path, limits)
+    _check_time(case_id, case.opened, at, now)
     digest = sha256(given.path)
     file = File(name=_name(given), media_type=media_type(given.path), size=size)
     spot = Spot(change=case.geometry, before=case.before)
     picture, checks = _checked(given, file, spot, at or now, now, limits)
-    note, despite = _reasons(given, checks)
+    kept = plain(checks, limits.must_pass.checks)
+    note, despite = _reasons(given, kept)
     files.put(given.path, digest)
     row = {
         "id": short_hash(EVENT, case_id, given.kind, digest, despite), "case_id": case_id,
         "kind": given.kind, "sha256": digest, "size": size, "name": file.name, "media_type": file.media_type,
         "given_by": given.actor.strip(), "role": given.role, "at": at or now, "taken": picture.taken,
         "lon": picture.lon, "lat": picture.lat, "azimuth": picture.azimuth, "device": picture.device,
-        "checks": plain(checks), "note": note, "despite": despite,
+        "checks": kept, "note": note, "despite": despite,
     }  # fmt: skip
     with store.transaction(writes=True) as session:
+        row["id"] = _anew(session, row, workflow)
         same = select(EvidenceRow).where(EvidenceRow.id == row["id"])
         known = session.scalar(same)
         if known is None:
@@ -163,9 +168,56 @@ def check_person(actor: str, role: str, workflow: Workflow, what: str) -> None:
         raise IllegalMove(f"role {role!r} is unknown; use {', '.join(roles)}")
 
 
-def _may(given: Given, workflow: Workflow) -> None:
+def check_given(given: Given, workflow: Workflow, limits: Limits) -> int:
+    """The size of a file in bytes, if this person may give it and it can be taken in.
+
+    Raises:
+        IllegalMove: no named person; not of this role's kinds.
+        BadInput: the file cannot be read or is too large.
+    """
     check_person(given.actor, given.role, workflow, "evidence is given")
     check_evidence(workflow, {given.kind: given.path.name}, given.role)
+    return _size(given.path, limits)
+
+
+def _check_time(case_id: str, opened: datetime, at: datetime | None, now: datetime) -> None:
+    """As of a move, and nobody can have given a file for a case that was not there.
+
+    Raises:
+        IllegalMove: it lies in the future, before the case was opened, or names no zone.
+    """
+    if at is None:
+        return
+    if at.tzinfo is None or at > now + AHEAD:
+        raise IllegalMove(
+            f"case {case_id}: a file handed in at {at.isoformat()} lies in the future or names no zone; give the time "
+            "it was handed in"
+        )
+    if at < opened:
+        raise IllegalMove(
+            f"case {case_id} was opened at {opened.isoformat(timespec='seconds')}; no file was handed in for it at "
+            f"{at.isoformat(timespec='seconds')}"
+        )
+
+
+def _anew(session: Session, row: dict[str, Any], workflow: Workflow) -> str:
+    """The id of the row: of a file that was given before and counts no more, one of its own.
+
+    Raises:
+        IllegalMove: it counts no more, and nobody says what it shows now.
+    """
+    same = [
+        one for one in weighed(session, row["case_id"], workflow)
+        if (one.row.kind, one.row.sha256, one.row.despite) == (row["kind"], row["sha256"], row["despite"])
+    ]  # fmt: skip
+    if not same:
+        return str(row["id"])
+    last = same[-1]
+    if last.struck is None:
+        return last.row.id
+    if not as_read(row["note"]):
+        raise IllegalMove(f"case {row['case_id']}: {before_it(row['case_id'], last)}")
+    return short_hash(row["id"], str(last.struck.serial))
 
 
 def _size(path: Path, limits: Limits) -> int:
@@ -202,18 +254,18 @@ def _checked(
     return picture, check_photo(file, picture, spot, handed_in=handed_in, now=now, limits=limits)
 
 
-def _reasons(given: Given, checks: list[Check]) -> tuple[str, str]:
-    """Note, and why it counts all the same; where no check failed, there is nothing to overrule."""
+def _reasons(given: Given, checks: list[dict[str, Any]]) -> tuple[str, str]:
+    """Note, and why it counts all the same; where no check speaks against it, there is nothing to overrule."""
     note, despite = given.note.strip(), given.despite.strip()
-    if any(one.said == Said.FAIL for one in checks):
+    if against(checks):
         return note, despite
     return "; ".join(filter(None, (note, despite))), ""
 
 
 def _told(session: Session, row: dict[str, Any]) -> dict[str, Any]:
-    """The event: what was given, what failed, and why it counts all the same."""
+    """The event: what was given, what speaks against it, and why it counts all the same."""
     status = session.scalars(select(CaseRow.status).where(CaseRow.id == row["case_id"])).one()
-    faults = "; ".join(f"{one['check']}: {one['why']}" for one in failed(row["checks"]))
+    faults = "; ".join(f"{one['check']}: {one['why']}" for one in against(row["checks"]))
     said = [
         f"{row['kind']} {row['name']}",
         row["note"],

@@ -32,7 +32,8 @@ class Again:
         """The checks kept of a file with distance and direction as they are for a part, in degrees."""
         if row.kind not in self._limits.photo_kinds or not row.media_type.startswith("image/"):
             return list(row.checks)
-        new = {one["check"]: one for one in plain(self._looked(row, Spot(change=part, before=before)))}
+        spot = Spot(change=part, before=before)
+        new = {one["check"]: one for one in plain(self._looked(row, spot), self._limits.must_pass.checks)}
         return [new.get(one["check"], one) for one in row.checks]
 
     def _looked(self, row: EvidenceRow, spot: Spot) -> list[Check]:

@@ -1,7 +1,7 @@
 """Checks of a file of evidence: each passes, fails or cannot tell, in a sentence. Unknown is never pass."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ import shapely
 from evidence.exif import Picture
 from evidence.limits import Limits
 from evidence.media import UNKNOWN
-from evidence.sight import Sight, sight
+from evidence.sight import Sight, sight, whole_deg
 
 NO_EXIF, UNREAD_EXIF = "it has no EXIF", "its EXIF could not be read"
 
@@ -51,14 +51,12 @@ class File:
     size: int
 
 
-def plain(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """As they are kept in the database."""
-    return [asdict(one) | {"said": str(one.said)} for one in checks]
-
-
-def failed(checks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those kept that failed."""
-    return [one for one in checks if one["said"] == Said.FAIL]
+def plain(checks: Sequence[Check], must: Collection[str] = ()) -> list[dict[str, Any]]:
+    """As they are kept in the database; `must`: those of which unknown is no pass (`cases.proof.against`)."""
+    return [
+        asdict(one) | {"said": str(one.said)} | ({"must": True} if one.check in must else {})
+        for one in checks
+    ]
 
 
 def check_file(file: File, limits: Limits) -> list[Check]:
@@ -190,11 +188,9 @@ def _direction(picture: Picture, seen: Sight, error_m: float, limits: Limits) ->
     slack = limits.compass_error_deg.value + picture.magnetic * limits.magnetic_error_deg.value
     slack += math.degrees(math.asin(error_m / seen.distance_m))
     aside = seen.aside_deg(picture.azimuth)
-    last = (seen.first_deg + seen.width_deg) % 360
-    looks = (
-        f"it looks toward {picture.azimuth:.0f}°, {2 * half:.0f}° wide, and the change lies between "
-        f"{seen.first_deg:.0f}° and {last:.0f}°"
-    )
+    first, last = whole_deg(seen.first_deg), whole_deg(seen.first_deg + seen.width_deg)
+    lies = f"between {first}° and {last}°" if first != last else f"at {first}°"
+    looks = f"it looks toward {whole_deg(picture.azimuth)}°, {2 * half:.0f}° wide, and the change lies {lies}"
     if aside > half + slack:
         return Check("direction", Said.FAIL, f"{looks}: it is not in the picture")
     return Check("direction", Said.PASS, looks)

@@ -9,6 +9,9 @@ from ground.tables import Strict, load_toml, parse
 
 EVIDENCE_TOML = Path(__file__).with_name("evidence.toml")
 
+CHECKS = ("type", "size", "whole", "exif", "time", "distance", "direction")
+"""Of a photo."""
+
 
 class Threshold(Strict):
     """A number, and where it stands."""
@@ -17,12 +20,27 @@ class Threshold(Strict):
     source: str = Field(min_length=1)
 
 
+class Must(Strict):
+    """Checks of a photo of which unknown is no pass, and who says so."""
+
+    checks: list[str]
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_known(self) -> "Must":
+        for name in self.checks:
+            if name not in CHECKS:
+                raise ValueError(f"checks holds {name!r}; use {', '.join(CHECKS)}")
+        return self
+
+
 class Limits(Strict):
     """All of evidence.toml; its comments say what each number means."""
 
     effective_from: date
     photo_kinds: list[str]
     datums: list[str]
+    must_pass: Must
     largest_bytes: Threshold
     largest_photo_bytes: Threshold
     largest_pixels: Threshold

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from cases import history
 from cases.records import Event, event_of
 from cases.store import CaseStore
+from cases.weighed import SCHEME
 from cases.workflow import Workflow
 from database.heads import Head
 from database.seal_tables import HeadRow
 from database.tables import CaseRow, EventRow
-from evidence.adding import SCHEME, check_person
+from evidence.adding import check_person
 from ground.errors import BadInput
 from ground.files import sha256
 

@@ -27,6 +27,11 @@ class Sight:
         return 0.0 if past <= self.width_deg else min(past - self.width_deg, 360 - past)
 
 
+def whole_deg(direction: float) -> int:
+    """A direction in whole degrees, from 0 to 359."""
+    return round(direction) % 360
+
+
 def sight(change: shapely.Geometry, lon: float, lat: float) -> Sight:
     """A change in degrees seen from a camera; distances and directions are true, for the projection is about it."""
     middle = change.centroid

@@ -1,7 +1,8 @@
 """Every file of evidence held against its row: what is missing, altered, of another size, or named by no row."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import func, select
 
@@ -9,7 +10,7 @@ from cases.store import CaseStore
 from database.evidence_tables import EvidenceRow
 from database.tables import CaseRow, ChangeRow
 from evidence.files import Files
-from ground.errors import NotFound
+from ground.errors import BadInput, NotFound, Unreachable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,28 @@ def any_rows(store: CaseStore) -> bool:
     """Whether any evidence was ever given."""
     with store.transaction() as session:
         return session.scalar(select(EvidenceRow.serial).limit(1)) is not None
+
+
+def intact_in(opened: Callable[[], Files]) -> Callable[[str], str | None]:
+    """Of the sha256 of a file, why it is not as it was given, read to its end; None if it is.
+
+    `opened` is called when the first one is asked for.
+    """
+    store = cache(opened)
+
+    def why_not(digest: str) -> str | None:
+        try:
+            found = store().sha256(digest)
+        except NotFound:
+            return f"it is missing from {store().shown}; restore it from a backup, or bring another"
+        except (BadInput, Unreachable) as error:
+            return f"it could not be read back: {error}"
+        if found == digest:
+            return None
+        altered = f"it was altered in {store().shown}, its sha256 is {found[:16]}…"
+        return f"{altered}; restore it from a backup, or bring another"
+
+    return why_not
 
 
 def faults(store: CaseStore, files: Files, case_id: str | None = None) -> Iterator[Fault]:

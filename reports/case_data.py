@@ -16,11 +16,12 @@ from cases.records import Event, SceneRecord, event_of
 from cases.rulebook import Rulebook, layer_of
 from cases.rules import judge
 from cases.store import CaseStore
+from cases.weighed import standing, weighed
 from cases.workflow import Workflow
 from database.tables import CaseRow, EventRow, JudgementRow, JudgingRow, PairRow, RulebookRow, SceneRow
 from evidence.adding import Evidence, rows_of
 from reports.definitions import load_definitions
-from reports.in_hand import needed, standing
+from reports.in_hand import needed
 from reports.land_table import LandTable, land_table
 from reports.numbering import number_of
 
@@ -78,7 +79,7 @@ def case_data(store: CaseStore, case_id: str, workflow: Workflow) -> CaseData:
             "held": row.held,
             "needed": needed(workflow, row.status),
             "files": [_file(one) for one in given],
-            "standing": standing(workflow, events, given),
+            "standing": standing(weighed(session, case_id, workflow)),
         }
         return CaseData(
             said=said, outline=row.change.geometry, scenes=scenes, land=land, events=events, given=given

@@ -167,7 +167,7 @@ def _overview(data: CaseData, words: Words) -> list[list[str]]:
     west, south, east, north = change["box"]
     centre = f"{(west + east) / 2:.6f}° E, {(south + north) / 2:.6f}° N"
     rows = {
-        "number": case["number"] or words.label("unknown"),
+        "number": case["number"] or words.label("unnumbered"),
         "case": case["id"],
         "status": words.of("status", case["status"]),
         "region": case["region"] or words.label("unknown"),

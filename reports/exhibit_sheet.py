@@ -8,14 +8,13 @@ import shapely
 
 from cases.records import Event
 from evidence.checks import Said
-from evidence.sight import sight
+from evidence.sight import sight, whole_deg
 from reports.exhibits import MOST_SHOWN, READABLE, WHOLE, Exhibit
 from reports.retold import noted
 from reports.words import Words, moment
 
 HASH_SHOWN = 12
-"""Digits of a sha256 that are printed; all of them are in the data and in the bundle."""
-
+"""Digits of a sha256 that are printed of a file beside the list, which has all of them."""
 
 NARROW = "\u00a0"
 """Between a number and its unit no line breaks."""
@@ -78,7 +77,7 @@ def _cells(one: Exhibit, words: Words) -> list[str]:
     return [
         words.of("evidence", given.kind),
         f"{given.name} ({_bytes(given.size)})",
-        given.sha256[:HASH_SHOWN],
+        given.sha256,
         f"{moment(given.at, words)} {given.given_by} ({words.of('role', given.role)})",
     ]
 
@@ -109,7 +108,8 @@ def _not_passed(one: Exhibit, words: Words) -> list[tuple[str, bool]]:
     for each in one.given.checks:
         if each["said"] != Said.PASS:
             head = f"{words.of('check', each['check'])} {words.of('said', each['said'])}"
-            lines.append((f"{head}{words.label('colon')}{words.why(each['why'])}", each["said"] == Said.FAIL))
+            said = f"{head}{words.label('colon')}{words.why(each['why'])}"
+            lines.append((said, each["said"] == Said.FAIL or bool(each.get("must"))))
     return lines
 
 
@@ -142,7 +142,10 @@ def _position(one: Exhibit, words: Words) -> str:
 
 def _sight(one: Exhibit, outline: shapely.Geometry, words: Words) -> str:
     """Which way it looks and how far from the change it was taken, as the change is drawn now."""
-    given, unknown = one.given, words.label("unknown")
-    azimuth = unknown if given.azimuth is None else f"{given.azimuth:.0f}°"
-    metres = unknown if one.place is None else f"{sight(outline, *one.place).distance_m:,.0f} m"
-    return words.label("sight", azimuth=azimuth, metres=metres)
+    given = one.given
+    looks, away = words.label("looks_unknown"), words.label("away_unknown")
+    if given.azimuth is not None:
+        looks = words.label("looks", azimuth=f"{whole_deg(given.azimuth)}°")
+    if one.place is not None:
+        away = words.label("away", metres=f"{sight(outline, *one.place).distance_m:,.0f} m")
+    return f"{looks} · {away}"

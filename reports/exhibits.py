@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cases.proof import against
 from evidence.adding import Evidence
-from evidence.checks import Said, failed
+from evidence.checks import Said
 from evidence.exif import BROKEN, FORMATS
 from evidence.files import Files
 from evidence.limits import Limits
@@ -44,7 +45,7 @@ class Exhibit:
     @property
     def is_usable(self) -> bool:
         """Whether a move may rest on it, as far as is known here."""
-        return self.state in READABLE and bool(self.given.despite or not failed(self.given.checks))
+        return self.state in READABLE and bool(self.given.despite or not against(self.given.checks))
 
     @property
     def place(self) -> tuple[float, float] | None:

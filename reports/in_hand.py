@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cases.proof import REFERENCE
-from cases.records import Event
 from cases.workflow import LOCK, PENALTY, Workflow
-from evidence.adding import EVENT, Evidence
 from ground.errors import IllegalMove
 from reports.exhibits import READABLE, Exhibit
 
@@ -24,48 +22,13 @@ def needed(workflow: Workflow, status: str) -> list[str]:
     return [kind for kind in workflow.evidence if kind in wanted]
 
 
-def standing(workflow: Workflow, events: Sequence[Event], files: Sequence[Evidence]) -> dict[str, list[str]]:
-    """References of the files given that still count, by kind: what was found wanting is brought anew."""
-    given = _inherited(workflow, events, files)
-    cleared = {(origin, move.to): move.clears for move in workflow.moves for origin in move.origins}
-    starts = set(workflow.start.values())
-    for event in events:
-        if event.kind == EVENT:
-            for kind, reference in event.evidence.items():
-                given.setdefault(kind, []).append(reference)
-        elif event.from_status and event.from_status != event.to_status:
-            # Back at its start, a case has nothing in hand.
-            gone = (
-                list(given)
-                if event.to_status in starts
-                else cleared.get((event.from_status, event.to_status), [])
-            )
-            for kind in gone:
-                given.pop(kind, None)
-    return given
-
-
-def _inherited(
-    workflow: Workflow, events: Sequence[Event], files: Sequence[Evidence]
-) -> dict[str, list[str]]:
-    """Files of which the case's own history does not tell: it has them of the case that was split or merged."""
-    told = {pair for event in events if event.kind == EVENT for pair in event.evidence.items()}
-    begins_at = events[0].to_status if events else ""
-    wanting = {kind for move in workflow.moves if move.to == begins_at for kind in move.clears}
-    found: dict[str, list[str]] = {}
-    for one in files:
-        if (one.kind, one.reference) not in told and one.kind not in wanting:
-            found.setdefault(one.kind, []).append(one.reference)
-    return found
-
-
 def lacking_kinds(said: dict[str, Any], exhibits: Sequence[Exhibit]) -> list[str]:
     """Of the kinds that are needed those that are not in hand: neither brought by a move nor given as a sound file."""
     return [kind for kind in said["needed"] if not _is_in_hand(kind, said, exhibits)]
 
 
 def _is_in_hand(kind: str, said: dict[str, Any], exhibits: Sequence[Exhibit]) -> bool:
-    sound = {one.given.reference for one in exhibits if one.given.kind == kind and one.is_usable}
+    sound = {one.given.serial for one in exhibits if one.given.kind == kind and one.is_usable}
     held = said["held"].get(kind) or ""
     # A move may have rested on a file that was altered since, or is gone.
     named = {f"sha256:{digest.lower()}" for digest in REFERENCE.findall(held)}

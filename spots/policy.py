@@ -1,5 +1,6 @@
 """What spots.toml says: when two outlines are one place, when a verdict carries over, what watches over the closed."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -52,12 +53,20 @@ class Carry(Strict):
     verdicts: dict[str, Verdict]
 
 
+class NoExcuse(Strict):
+    """Facts of a change's own size: what a rule explains by them alone is not explained over restored ground."""
+
+    facts: list[str]
+    source: str = Field(min_length=1)
+
+
 class Watch(Strict):
     """Which cases are watched for a rebound, and how closely."""
 
     rebound: list[str]
     restored: list[str]
     harmless: list[str]
+    no_excuse: NoExcuse | None = None
     min_share: float = Share
     min_m2: float = Field(gt=0)
     min_seen: float = Share
@@ -80,6 +89,12 @@ class Policy(Strict):
         if beyond := set(self.watch.restored) - set(self.watch.rebound):
             raise ValueError(f"watch.restored names {min(beyond)!r}, which watch.rebound does not")
         return self
+
+    def is_excused(self, status: str, seen: Iterable[str]) -> bool:
+        """Whether a verdict that needs nobody explains a change over a case; `seen`: the facts it looked at."""
+        if self.watch.no_excuse is None or status not in self.watch.restored:
+            return True
+        return not set(seen) <= set(self.watch.no_excuse.facts)
 
     @property
     def watched(self) -> set[str]:

@@ -64,7 +64,7 @@ def test_files_are_listed_and_photos_shown_with_place_and_direction(world: World
     made = sheet(world)
     (line,) = made["files"]
     assert line["cells"][:3] == ["1", "geotagged photo", f"IMG_1.jpg ({one.size / 1e3:.1f}\u00a0kB)"]
-    assert line["cells"][3] == one.sha256[:12]
+    assert line["cells"][3].replace("\u200b", "") == one.sha256
     assert line["cells"][4].endswith("UTC 李伟 (county)")
     assert line["said"] == [
         ["file whole, hash as given", False], ["checks when it was given: passed 7", False], ["from the road", False],
@@ -114,9 +114,20 @@ def test_a_position_on_another_datum_is_none(world: World, tmp_path: Path) -> No
     give(store, files, case, photo(tmp_path / "a.jpg", exif))
     made = sheet(world)
     assert made["photos"]["shown"][0]["lines"][1:3] == [
-        "position: unknown", "looks toward 90° · unknown from the spot",
+        "position: unknown", "looks toward 90° · distance from the spot unknown",
     ]  # fmt: skip
+    (failed,) = made["photos"]["shown"][0]["failed"]
+    assert made["photos"]["shown"][0]["bad"] and failed.startswith(
+        "distance unknown: its place is on the datum"
+    )
+    assert "evidence: geotagged photo" in made["lacking"]
     assert made["map"]["views"] == []
+
+
+def test_a_spot_without_a_number_was_given_none(tmp_path: Path) -> None:
+    store, case = told_store(tmp_path, region="")
+    rows = dict(sheet((store, case, files_in(tmp_path)))["overview"])
+    assert (rows["Spot number"], rows["Region code"]) == ("none was given", "unknown")
 
 
 def test_a_missing_or_altered_file_is_said_and_never_shown(world: World, tmp_path: Path) -> None:

@@ -108,14 +108,43 @@ def test_what_fails_is_named_and_not_usable(
     assert f"case {case} at field_check: its report is not complete without photo (" in report
 
 
-def test_without_exif_nothing_is_known_and_nothing_failed(world: tuple[Path, CaseStore, str]) -> None:
+def test_without_exif_nothing_is_known_and_a_place_must_be(world: tuple[Path, CaseStore, str]) -> None:
     row = added(world, photo(world[0] / "bare.jpg"))
     said = {one["check"]: one["said"] for one in row["checks"]}
     assert said == {
         "type": "pass", "size": "pass", "whole": "pass",
         "exif": "unknown", "time": "unknown", "distance": "unknown", "direction": "unknown",
     }  # fmt: skip
-    assert row["usable"] == "yes"
+    assert [one["check"] for one in row["checks"] if one.get("must")] == ["distance"]
+    assert row["usable"] == "no"
+    folder, _, case = world
+    add = verb(
+        world,
+        "evidence",
+        "--add",
+        folder / "bare.jpg",
+        "--kind",
+        "photo",
+        "--actor",
+        "李伟",
+        "--role",
+        "county",
+    )
+    _, out, _ = tiankan(*add)
+    said = " ".join(out.split())
+    assert "It does not count yet: file " in said
+    why = (
+        "(bare.jpg) does not pass a check that it must (distance is unknown: it has no EXIF: where it was taken is not "
+        f'known); give a reason for it: `tiankan cases evidence {case} --add FILE --kind photo --despite "reason" '
+        "--actor NAME --role ROLE`"
+    )
+    assert why in said
+    tiankan(*verb(world, "move", "--to", "field_check", "--actor", "王小明", "--role", "county"))
+    brought = ("--evidence", f"photo={row['reference']}", "--evidence", "field_evidence=17号")
+    move = verb(world, "move", "--to", "proven", "--actor", "王小明", "--role", "county", *brought)
+    assert why in refusal(*move)
+    tiankan(*add, "--despite", "an old camera")
+    assert tiankan(*move)[0] == 0
 
 
 @pytest.mark.parametrize("fault", ["altered", "missing", "cut"])
@@ -140,3 +169,9 @@ def test_audit_verify_names_a_file_that_is_not_as_it_was_given(
     told = tiankan(*verb(world, "report", "--draft", "--lang", "en", "--to", folder / "a.pdf"))[1]
     said = "file missing" if fault == "missing" else "altered: hash differs"
     assert f"evidence № 1 IMG_1.jpg: {said}" in told
+    # Nor does a move rest on it.
+    tiankan(*verb(world, "move", "--to", "field_check", "--actor", "王小明", "--role", "county"))
+    brought = ("--evidence", f"photo={row['reference']}", "--evidence", "field_evidence=17号")
+    said = refusal(*verb(world, "move", "--to", "proven", "--actor", "王小明", "--role", "county", *brought))
+    how = "is missing from" if fault == "missing" else "was altered in"
+    assert f"cannot go to proven: photo: file {row['sha256'][:16]}…: it {how}" in said

@@ -82,7 +82,9 @@ def test_an_altered_bundle_is_named_and_exits_with_1(county: tuple[Path, str]) -
     data = (folder / "out.zip").read_bytes()
     (folder / "out.zip").write_bytes(data.replace(b'"kind": "opened"', b'"kind": "closed"'))
     code, out, _ = tiankan("cases", "replay-bundle", folder / "out.zip")
-    assert (code, "events.json: was altered" in out) == (1, True)
+    assert (code, "events.json: was altered" in out, "sha256" in out) == (1, True, False)
+    code, out, _ = tiankan("cases", "replay-bundle", folder / "out.zip", "--json")
+    assert (code, json.loads(out)["sha256"]) == (1, None)
     assert "no zip" in refusal("cases", "replay-bundle", folder / "cases.db")
 
 

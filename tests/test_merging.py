@@ -113,8 +113,9 @@ def test_what_is_no_merge_is_refused(tmp_path: Path) -> None:
     store = county(tmp_path, rect(100, 0, 150, 100), rect(160, 0, 190, 100), rect(200.5, 0, 220, 100))
     ids = [case.id for case in cases(store)]
     before = everything(store)
-    for named in (ids[:1], [ids[0], ids[0]], []):
-        with pytest.raises(BadInput, match="are no merge; name two or more, each once"):
+    one, twice, none = "one case is", "2 names of one case are", "0 names of 0 cases are"
+    for named, said in ((ids[:1], one), ([ids[0], ids[0]], twice), ([], none)):
+        with pytest.raises(BadInput, match=f"^{said} no merge; name two or more, each once$"):
             join(store, *named)
     with pytest.raises(BadInput, match=f"case {ids[2]} lies 50.5 m from the others; .* within 10 m"):
         join(store, ids[0], ids[2])

@@ -70,7 +70,9 @@ def test_definitions_know_every_status_and_word() -> None:
     raw = means.model_dump(by_alias=True)
     with pytest.raises(ValueError, match="under must hold what over and confirmed hold, also other"):
         Definitions.model_validate(raw | {"formula": [raw["formula"][0] | {"over": ["other"]}]})
-    with pytest.raises(ValueError, match="reopened names 'lawful', which found does not count as a violation"):
+    with pytest.raises(
+        ValueError, match="reopened names 'lawful', which found does not count as a violation"
+    ):
         Definitions.model_validate(raw | {"reopened": {"statuses": ["closed", "lawful"]}})
     with pytest.raises(ValueError, match="it has passed, and in review"):
         Definitions.model_validate(raw | {"review": {"pending": ["violation"]}})

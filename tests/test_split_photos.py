@@ -99,7 +99,11 @@ def test_a_photo_that_cannot_be_read_again_is_unknown(tmp_path: Path, spoil: str
     for part in parts:
         checks = {one["check"]: (one["said"], one["why"]) for one in listed(store, part.id)[0].checks}
         assert checks["direction"] == checks["distance"] == ("unknown", UNREAD)
-        assert checks["time"][0] == "pass" and "photo" in part.held
+        # Unknown is no pass: a part must bring a photo of its own, or the reason for this one.
+        assert checks["time"][0] == "pass" and "photo" not in part.held
+        last = store.events(part.id)[-1]
+        assert f"w.jpg is not known to show this part (distance: {UNREAD})" in last.reason
+        assert "无法确认 w.jpg 反映本部分（距离：" in retold(last, Words(Language.ZH))
 
 
 def test_by_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

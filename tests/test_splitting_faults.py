@@ -271,7 +271,7 @@ def test_a_part_has_the_files_of_the_whole_in_hand(store: CaseStore, tmp_path: P
     files = files_in(tmp_path)
     for kind in ("photo", "field_evidence"):
         path = photo(tmp_path / f"{kind}.jpg", seed=len(kind))
-        give(store, files, whole.id, path, kind=kind)
+        give(store, files, whole.id, path, kind=kind, despite="an old camera")
     part, _ = cut(store, whole.id).parts[:2]
     wanted = Wanted(language=Language.EN, files=files)
     report = case_report(store, part.id, ROAD, wanted)
