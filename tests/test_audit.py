@@ -85,7 +85,7 @@ def test_the_first_broken_link_is_named(tampering: Connection) -> None:
              "(SELECT min(serial) FROM event WHERE to_status = 'proven')")
     ).scalar_one()  # fmt: skip
     assert fault.place == place
-    assert fault.text.startswith("event: rows") and "was altered since link" in fault.text
+    assert fault.text.startswith("event: row ") and "was altered since link" in fault.text
 
 
 def test_what_is_cut_off_is_missed_by_a_head_kept_elsewhere(
@@ -189,4 +189,4 @@ def test_a_file_that_somebody_altered_is_named(tmp_path: Path) -> None:
     file.chmod(0o600)
     file.write_text("lease 8")
     code, out, _ = tiankan("audit", "verify", "--db", db, **beside)
-    assert code == 1 and "lease.txt" in out and "1 faults" in out
+    assert code == 1 and "lease.txt" in out and "no signed head: 1 fault\n" in out
