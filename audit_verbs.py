@@ -35,7 +35,7 @@ def audit_verify(
     settings = load_settings()
     told = audit(db or settings.db, heads or [], key)
     try:
-        files = list(_files(db or settings.db, settings.evidence))
+        files = list(_files(db or settings.db, settings.evidence)) if told.is_readable else []
     except TiankanError as error:
         if not told.faults:
             raise
@@ -48,25 +48,33 @@ def audit_verify(
         more = len(told.faults) - terminal.MOST_LINES
         if more > 0:
             terminal.say(f"{more} more: --json.")
-        signed = f"{told.heads} signed heads, the last at {told.signed}" if told.heads else "no signed head"
+        heads_said = f"{_many(told.heads, 'signed head')}, the last at {told.signed}"
+        signed = heads_said if told.heads else "no signed head"
         for text in files:
             terminal.say(text)
-        count = len(told.faults) + len(files) or "no"
-        terminal.say(f"{told.links} links, {told.rows} rows, {signed}: {count} faults")
+        count = len(told.faults) + len(files)
+        said = f"{_many(told.links, 'link')}, {_many(told.rows, 'row')}, {signed}"
+        terminal.say(f"{said}: {_many(count, 'fault') if count else 'no faults'}")
     if told.faults or files:
         raise typer.Exit(1)
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def _files(db: str, evidence: str) -> Iterator[str]:
-    """What is wrong with the files of evidence; nothing is asked of a store of which no row tells."""
+    """What is wrong with the files of evidence; nothing is asked of a store of which neither row nor folder tells."""
     from cases.store import open_store
     from evidence.files import open_files
-    from evidence.places import place_of
+    from evidence.places import is_known, place_of
     from evidence.verify import any_rows, faults
 
     store = open_store(db, create=False)
-    if any_rows(store) or evidence:
-        yield from (fault.text for fault in faults(store, open_files(place_of(evidence, store.engine.url))))
+    url = store.engine.url
+    beside = is_known(evidence, url) and Path(place_of(evidence, url)).is_dir()
+    if any_rows(store) or evidence or beside:
+        yield from (fault.text for fault in faults(store, open_files(place_of(evidence, url))))
 
 
 @audit_app.command("sign")
@@ -80,15 +88,21 @@ def audit_sign(
     json: Json = False,
 ) -> None:
     """Sign the end of the chain, so that what is cut off later is missed."""
-    from database.audit import sign_head
+    from database.audit import sign_and_keep
 
-    head = sign_head(db or load_settings().db, key, out)
+    done = sign_and_keep(db or load_settings().db, key, out)
+    kept = f"; added to {out}" if done.is_added else ""
     if json:
-        terminal.print_json(asdict(head) if head else None)
-    elif head is None:
-        terminal.say("Nothing was written since the last head; nothing to sign.")
+        terminal.print_json(asdict(done.head) if done.head and done.is_new else None)
+    elif done.head and done.is_new:
+        terminal.say(f"Link {done.head.place} signed: {done.head.digest} by key {done.head.key}{kept}")
+    elif done.head and kept:
+        terminal.say(
+            f"Nothing was written since link {done.head.place} was signed at {done.head.at:%Y-%m-%d %H:%M} UTC; "
+            f"that head was added to {out}."
+        )
     else:
-        terminal.say(f"Link {head.place} signed: {head.digest} by key {head.key}")
+        terminal.say("Nothing was written since the last head; nothing to sign.")
 
 
 @audit_app.command("key")

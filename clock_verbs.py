@@ -2,16 +2,18 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import terminal
 from ground.errors import BadInput
-from settings import load_settings
+from settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from cases.store import CaseStore
+    from database.heads import Head
 
 clocks_app = typer.Typer(no_args_is_help=True, help="Clocks of cases: tick, list, show.")
 
@@ -27,13 +29,19 @@ def clocks_tick(now: Now = None, db: Db = None, json: Json = False) -> None:
     """Remind, warn and lift what is due; said once each, so tick as often as you like."""
     from cases.ticking import tick
 
+    settings = load_settings()
+    _check_key(settings)
     done = tick(_store(db), _moment(now))
+    head = _signed(db, settings)
     row = {"at": done.at, "cases": done.cases, **done.notices}
     if json:
-        terminal.print_json(asdict(done))
+        signed = {"signed": asdict(head) if head else None} if settings.audit_key else {}
+        terminal.print_json(asdict(done) | signed)
         return
-    undated = f"No valid_from, stops no clock: disaster {', '.join(done.undated)}." if done.undated else ""
-    terminal.show([row], "Ticked", False, "\n".join(said for said in (undated, done.ahead) if said))
+    left = [f"No valid_from, stops no clock: disaster {', '.join(done.undated)}."] if done.undated else []
+    left += [done.ahead] if done.ahead else []
+    left += [f"Link {head.place} signed."] if head else []
+    terminal.show([row], "Ticked", False, "\n".join(left))
 
 
 @clocks_app.command("list")
@@ -76,6 +84,32 @@ def clocks_show(case_id: str, now: Now = None, db: Db = None, json: Json = False
 
     found = lights(_store(db), _moment(now), case_id=case_id)
     terminal.show([_row(each) for each in found], f"Clocks of {case_id}", json)
+
+
+def _check_key(settings: Settings) -> None:
+    """Nothing, if there is a key that can be read or none is asked for: before the tick, for afterwards it is done.
+
+    Raises:
+        BadInput: it cannot be read, or heads are to be kept without a key.
+    """
+    from database.heads import load_key
+
+    if settings.audit_key:
+        load_key(Path(settings.audit_key))
+    elif settings.audit_heads:
+        raise BadInput(
+            "TIANKAN_AUDIT_HEADS is set without TIANKAN_AUDIT_KEY, so nothing would be signed; set both or none"
+        )
+
+
+def _signed(db: str | None, settings: Settings) -> "Head | None":
+    """The end of the chain signed after the tick, where this installation has a key."""
+    from database.audit import sign_and_keep
+
+    if not settings.audit_key:
+        return None
+    out = Path(settings.audit_heads) if settings.audit_heads else None
+    return sign_and_keep(db or settings.db, Path(settings.audit_key), out).head
 
 
 def _row(each: Any) -> dict[str, Any]:

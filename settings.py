@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     """Where files of evidence lie: a folder or s3://bucket/prefix; empty: a folder beside the database's file."""
     region: str = ""
     """The administrative region outside of which `cases`, `rules` and `serve` see nothing: its code's beginning."""
+    audit_key: str = ""
+    """The PEM key with which `clocks tick` signs the end of the hash chain; empty: it signs nothing."""
+    audit_heads: str = ""
+    """The file to which it adds the head that it signed."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
 

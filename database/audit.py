@@ -1,21 +1,23 @@
 """Whether the hash chain still holds: every link, every row it names, every row there is, every signed head."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from database import guards
 from database.audit_derived import derived_faults
 from database.audit_history import history_faults
 from database.audit_rows import UNREADABLE, Fault, by_table, first_unreadable, row_faults
-from database.engine import open_database, transaction
+from database.engine import engine_of, open_database, transaction
 from database.heads import Head, check_key, load_key, newest_of, read_heads, sign, stored
 from database.revisions import HEAD
 from database.seal_tables import HeadRow, SealRow
 from database.seals import SEALED, seal_digest
+from ground.errors import one_line
 from ground.files import cannot_write
 
 
@@ -28,6 +30,8 @@ class Audited:
     heads: int
     signed: str
     faults: list[Fault]
+    is_readable: bool = True
+    """Whether the database could be read as far as its chain."""
 
 
 def audit(db: str, heads: Sequence[Path] = (), key: str = "") -> Audited:
@@ -39,8 +43,30 @@ def audit(db: str, heads: Sequence[Path] = (), key: str = "") -> Audited:
     if key:
         check_key(key)
     kept = [head for path in heads for head in read_heads(path)]
+    engine = engine_of(db)
+    broken = guards.damage(engine)
+    engine.dispose()
+    if broken:
+        return _unusable(broken)
     with transaction(open_database(db, create=False), writes=False) as session:
-        return look(session, kept, key)
+        try:
+            guarded = [Fault(0, text) for text in guards.guard_faults(session)]
+            told = look(session, kept, key)
+        except UNREADABLE as error:
+            if not guards.is_damage(error):
+                raise
+            why = one_line(getattr(error, "orig", None) or error, 120)
+            return _unusable([f"the database cannot be read ({why})"])
+    return replace(told, faults=[*told.faults, *guarded])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """The newest head of a key, if there is any; whether it was signed just now, and added to the file just now."""
+
+    head: Head | None
+    is_new: bool
+    is_added: bool
 
 
 def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
@@ -49,23 +75,35 @@ def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
     Raises:
         BadInput: no such database or key; the file cannot be written.
     """
+    done = sign_and_keep(db, key, out)
+    return done.head if done.is_new else None
+
+
+def sign_and_keep(db: str, key: Path, out: Path | None) -> Signed:
+    """The same, telling what was done.
+
+    Raises:
+        BadInput: no such database or key; the file cannot be written.
+    """
     private = load_key(key)
     with transaction(open_database(db, create=False), writes=True) as session:
         head = sign(session, private, {"revision": HEAD})
-        kept = head or newest_of(session, private)
+        kept, is_added = head or newest_of(session, private), False
         if kept and out:
             try:
-                _keep(kept, out)
+                is_added = _keep(kept, out)
             except OSError as error:
                 raise cannot_write(out, error) from error
-    return head
+    return Signed(head=kept, is_new=head is not None, is_added=is_added)
 
 
-def _keep(head: Head, out: Path) -> None:
+def _keep(head: Head, out: Path) -> bool:
+    """Adds a head to a file; False where the file holds it."""
     if out.exists() and head.line() in out.read_text(encoding="utf-8", errors="replace").splitlines():
-        return
+        return False
     with out.open("a", encoding="utf-8") as file:
         file.write(head.line() + "\n")
+    return True
 
 
 def look(session: Session, heads: Sequence[Head] = (), key: str = "") -> Audited:
@@ -104,6 +142,12 @@ def _as_far(found: Iterator[Fault]) -> Iterator[Fault]:
         yield from found
     except UNREADABLE:
         return
+
+
+def _unusable(why: Sequence[str]) -> Audited:
+    """A database in which no chain can be looked for."""
+    faults = [Fault(0, text) for text in why]
+    return Audited(links=0, rows=0, heads=0, signed="", faults=faults, is_readable=False)
 
 
 def _unreadable(place: int, why: str) -> Audited:

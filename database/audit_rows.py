@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from database.audit_whose import Whose
 from database.seal_tables import SealRow
 from database.seals import SEALED, Sealed, content_of, digest_of, read
 from database.tables import Base
@@ -152,17 +153,26 @@ def _by_serial(session: Session, sealed: Sealed, links: Links, name: str) -> Ite
     row = next(rows, None)
     for seal in sorted(links.added, key=lambda one: one.first or 0):
         digests, first, last = [], seal.first or 0, seal.last or 0
+        whose = Whose(name)
         while row is not None and row["serial"] < first:
-            yield Fault(0, f"{name}: row {row['serial']} was put in: no link names it")
+            yield _put_in(name, row)
             row = next(rows, None)
         while row is not None and row["serial"] <= last:
             said = yield from _as_added(sealed, links, name, row, str(row["serial"]))
             digests.append(said)
+            whose.add(row)
             row = next(rows, None)
-        yield from _held(seal, name, digests, f"rows {first} to {last}")
+        which = f"row {first}" if first == last else f"rows {first} to {last}"
+        yield from _held(seal, name, digests, which + whose.said())
     while row is not None:
-        yield Fault(0, f"{name}: row {row['serial']} was put in: no link names it")
+        yield _put_in(name, row)
         row = next(rows, None)
+
+
+def _put_in(name: str, row: dict[str, Any]) -> Fault:
+    whose = Whose(name)
+    whose.add(row)
+    return Fault(0, f"{name}: row {row['serial']}{whose.said()} was put in: no link names it")
 
 
 def _by_key(session: Session, sealed: Sealed, links: Links, name: str) -> Iterator[Fault]:
@@ -174,9 +184,10 @@ def _by_key(session: Session, sealed: Sealed, links: Links, name: str) -> Iterat
             digests.append(said)
         seal = seals.pop(key, None)
         if seal is None:
-            yield Fault(
-                0, f"{name}: {len(digests)} rows of {sealed.key} {key} were put in: no link names them"
-            )
+            count = len(digests)
+            said = "a row" if count == 1 else f"{count} rows"
+            told = "was put in: no link names it" if count == 1 else "were put in: no link names them"
+            yield Fault(0, f"{name}: {said} of {sealed.key} {key} {told}")
         else:
             yield from _held(seal, name, digests, f"{sealed.key} {key}")
     for key, seal in seals.items():
@@ -192,14 +203,23 @@ def _as_added(
     if not altered:
         return now
     if content_of(now) != altered[-1].content:
-        yield Fault(altered[-1].place, f"{name} {ident} is not as link {altered[-1].place} left it")
+        whose = Whose(name)
+        whose.add(row)
+        text = f"{name} {ident}{whose.said()} is not as link {altered[-1].place} left it"
+        yield Fault(altered[-1].place, text)
     return altered[0].was
 
 
 def _held(seal: SealRow, name: str, digests: list[str], which: str) -> Iterator[Fault]:
-    if len(digests) != seal.rows:
-        text = f"{name}: {which} are {len(digests)}, link {seal.place} sealed {seal.rows}"
+    count = len(digests)
+    if count != seal.rows:
+        if seal.rows == 1 and not count:
+            text = f"{name}: {which} is gone: link {seal.place} sealed it"
+        else:
+            there = f"there {'is' if count == 1 else 'are'} {count}"
+            text = f"{name}: of {which} {there}, link {seal.place} sealed {seal.rows}"
         yield Fault(seal.place, text)
     elif content_of(*digests) != seal.content:
         what = "was altered" if seal.rows == 1 else "were altered or put into another order"
-        yield Fault(seal.place, f"{name}: {which} {what} since link {seal.place} sealed them")
+        them = "it" if seal.rows == 1 else "them"
+        yield Fault(seal.place, f"{name}: {which} {what} since link {seal.place} sealed {them}")

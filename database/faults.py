@@ -62,6 +62,8 @@ def _sentence(url: str, error: DatabaseError) -> TiankanError | None:
         return BadInput(f"{url}: this user may not do that ({why}); let the server's administrator grant it")
     if code in LOGIN or "authentication failed" in why or "no password supplied" in why:
         return BadInput(f"{url}: the server did not let us in ({why}); check user and password")
+    if "malformed" in why:
+        return BadInput(f"{url}: the file is damaged ({why}); restore it from a backup")
     if isinstance(error, OperationalError):
         if "connection failed" in why or "connection is bad" in why or code[:2] in ("08", "57"):
             return Unreachable(f"{url}: the server does not answer ({why}); check host, port and database")

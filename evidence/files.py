@@ -87,6 +87,20 @@ class Files:
             except FileNotFoundError:
                 return None
 
+    def swapped(self, digest: str) -> str:
+        """What stands on disk in the place of a file that was written here: a link, a pipe; "" where it is a file."""
+        path = Path(self._path(digest))
+        if not self.is_local:
+            return ""
+        for one, what in ((path.parent, "its folder"), (path, "its file")):
+            if one.is_symlink():
+                return f"{what} was replaced by a symbolic link to {os.readlink(one)}"
+        return (
+            ""
+            if path.is_file() or not path.exists()
+            else "its file was replaced by something that is no file"
+        )
+
     def names(self) -> list[str]:
         """What lies below the root, by path from there: of a file of evidence its sha256, else as it is called."""
         with self._told(""):

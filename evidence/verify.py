@@ -15,7 +15,10 @@ from ground.errors import BadInput, NotFound, Unreachable
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`kind`: missing, size, altered or unnamed. `serial` and `case_id` are of the first row that names the file."""
+    """`kind`: missing, replaced (by a link), size, altered or unnamed.
+
+    `serial` and `case_id` are of the first row that names the file.
+    """
 
     kind: str
     file: str
@@ -97,6 +100,9 @@ def faults(store: CaseStore, files: Files, case_id: str | None = None) -> Iterat
 
 
 def _fault(files: Files, digest: str, size: int) -> tuple[str, str] | None:
+    instead = files.swapped(digest)
+    if instead:
+        return "replaced", instead
     present = files.size(digest)
     if present is None:
         return "missing", "its file is missing from the store"

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "demo": {"ground", "imagery", "detection", "pipeline"},
     "model_verbs": {"ground", "terminal", "imagery", "models", "detection"},
     "case_verbs": {"ground", "settings", "terminal", "cases", "evidence"},
-    "clock_verbs": {"ground", "settings", "terminal", "cases", "clocks"},
+    "clock_verbs": {"ground", "settings", "terminal", "database", "cases", "clocks"},
     "spot_verbs": {"ground", "settings", "terminal", "cases", "spots", "evidence"},
     "audit_verbs": {"ground", "settings", "terminal", "database", "cases", "evidence"},
     "cadastre_verbs": {"ground", "settings", "terminal", "database", "cadastre"},
