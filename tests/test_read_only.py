@@ -14,7 +14,6 @@ from ground.errors import BadInput
 from tests.cases_world import ROAD, put, row_of_changes
 from tests.test_cli import tiankan
 
-
 pytestmark = pytest.mark.sqlite
 
 
