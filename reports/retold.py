@@ -4,7 +4,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-from cases.people import MACHINE
 from cases.records import Event
 from cases.ticking import titles_of
 from ground.tables import load_toml, parse
@@ -12,7 +11,7 @@ from reports.words import Language, Words
 
 TOLD_TOML = Path(__file__).with_name("told.toml")
 BY_PEOPLE = {"moved", "supervised", "released", "evidence"}
-"""Kinds of events whose reason a person gave, unless the machine wrote them."""
+"""Kinds of events whose reason a person gave; `by` names who ordered what goes on from another case."""
 CHIPS = {"chip_before", "chip_after"}
 SLOT = re.compile(r"\{([a-z]*)\}")
 CLAUSES = re.compile("(; | · )")
@@ -28,7 +27,7 @@ TABLES = {
 
 def retold(event: Event, words: Words) -> str:
     """The reason of an event for a reader of this language."""
-    if event.kind in BY_PEOPLE and event.actor != MACHINE:
+    if event.kind in BY_PEOPLE and "by" not in event.evidence:
         return event.reason
     for title in titles_of(event.evidence.get("clock", "")):
         before = f"{title['zh']} {title['en']}: "

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,10 @@ def store(tmp_path: Path) -> CaseStore:
     return new_store(tmp_path)
 
 
-def beside(store: CaseStore, old: str) -> str:
+def beside(store: CaseStore, old: str, **more: Any) -> str:
     """A case of now, 2 m from an old one."""
     _, south, east, north = store.case(old).bbox
-    put(store, lonlat_changes((east + 2e-5, south, east + 1e-3, north), pair_id="later"))
+    put(store, lonlat_changes((east + 2e-5, south, east + 1e-3, north), pair_id="later", **more))
     return cases(store)[-1].id
 
 
@@ -39,15 +40,17 @@ def running(store: CaseStore, case_id: str, at: datetime) -> dict[str, tuple[str
     }
 
 
+@pytest.mark.parametrize("kind", ["vegetation_loss", "vegetation_gain"])
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_fresh_case_beside_an_old_one_wins_no_time(
-    store: CaseStore, monkeypatch: pytest.MonkeyPatch, order: int
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch, order: int, kind: str
 ) -> None:
     (old,) = opened(store, 1, "2024-03-04", monkeypatch)
     before = running(store, old, moment("2024-05-01"))
     assert before["first_check"] == ("2024-03-04", "2024-03-07", "red") and len(before) == 5
-    new = beside(store, old)
+    new = beside(store, old, change_class=kind)
     whole = join(store, *[old, new][::order]).whole
+    assert whole.status == ("doubt" if kind == "vegetation_gain" else "suspected")
     now = whole.opened + timedelta(minutes=1)
     assert running(store, whole.id, now) == before
     tick(store)
