@@ -28,11 +28,17 @@ NEVER_CHANGED = (
 )  # fmt: skip
 POSTGRES_TRIGGERS = {(table, f"{table}_is_never_changed") for table in NEVER_CHANGED} | {
     ("vintage", "vintage_is_never_updated"),
+    ("event", "event_tells_a_step"),
     (CASES, "case_begins_alive"),
+    (CASES, "case_begins_before_a_person"),
     (CASES, "case_ends"),
+    (CASES, "case_goes_step_by_step"),
     (CASES, "case_has_two_people"),
     (CASES, "case_is_audited_anew"),
+    (CASES, "case_is_never_deleted"),
+    (CASES, "case_keeps_its_name"),
     (CASES, "case_lock"),
+    (CASES, "case_stays_on_its_change"),
 }
 """(table, trigger) as the migrations make them on PostgreSQL; SQLite's are read from a database made anew in memory."""
 TRIGGERS_THERE = text(

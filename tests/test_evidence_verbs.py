@@ -102,7 +102,7 @@ def test_a_text_that_is_not_utf_8_is_one_sentence(county: tuple[Path, str], opti
     folder, case_id = county
     words = ("cases", "evidence", case_id, "--db", folder / "cases.db", "--add", photo(folder / "a.jpg"))
     said = refusal(*words, *OFFICER, option, b"\xc0\xee".decode("utf-8", "surrogateescape"))
-    assert "a text holds '\\udcc0', which is no character" in said
+    assert f"{option}: '\\udcc0\\udcee' holds a byte that is no UTF-8" in said
     assert asked(county)[1] == []
 
 

@@ -28,8 +28,9 @@ DAY = datetime(2025, 6, 1, tzinfo=UTC)
 
 
 def told(kind: str, reason: str, **evidence: str) -> Event:
+    actor = "王芳" if kind == "moved" else "tiankan"
     return Event(
-        serial=1, case_id="case-a", at=DAY, kind=kind, actor="王芳" if kind == "moved" else "tiankan", role="machine", from_status="suspected",
+        serial=1, case_id="case-a", at=DAY, kind=kind, actor=actor, role="machine", from_status="suspected",
         to_status="suspected", reason=reason, evidence=evidence,
     )  # fmt: skip
 

@@ -58,7 +58,7 @@ def proved(store: CaseStore, change: str, *end: str) -> None:
     more = {
         "violation": ("province", {"reason": "r"}), "lawful": ("province", {"document": "d"}),
         "rectification": ("county", {}),
-        "verification": ("county", {"acceptance": "a"}),
+        "verification": ("county", {"photo": "q", "acceptance": "a"}),
         "signed_off": ("city", {"acceptance": "a", "later_scene": "s"}),
         "objection": ("county", {"reason": "r"}),
     }  # fmt: skip
