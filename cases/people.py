@@ -25,9 +25,10 @@ def person(name: str) -> str:
     return kept if any(c.isalpha() for c in kept) else ""
 
 
-def fault_of(name: str) -> str:
-    """Why nobody is called so, and the mend; empty where somebody may be."""
-    if person(name) in {"", MACHINE}:
+def fault_of(name: str, may_be_number: bool = False) -> str:
+    """Why nobody is called so, and the mend; empty where somebody may be. A hotline may be a number, as 12345."""
+    is_number = may_be_number and any(c.isdigit() for c in as_read(name))
+    if person(name) in {"", MACHINE} and not is_number:
         return "pass the name of the officer"
     if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in name.strip()):
         return "the name holds a control character; write it on one line"

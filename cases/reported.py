@@ -105,7 +105,7 @@ def _check(said: Report, region: str, policy: Policy, now: datetime) -> None:
         raise BadInput(
             f"--accuracy-m: {said.accuracy_m} is no accuracy; give meters, above 0 and up to 10000"
         )
-    fault = fault_of(said.who)
+    fault = fault_of(said.who, may_be_number=True)
     if fault:
         raise BadInput(f"--actor: a report is made by a named person; {fault}")
     if not as_read(said.note):
