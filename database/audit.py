@@ -82,18 +82,23 @@ def sign_head(db: str, key: Path, out: Path | None) -> Head | None:
 def sign_and_keep(db: str, key: Path, out: Path | None) -> Signed:
     """The same, telling what was done.
 
+    The head is in the database first: one that stood in the file alone, for somebody was killed between the two, would
+    be missed in the database for ever. What the file lacks the next signing adds.
+
     Raises:
-        BadInput: no such database or key; the file cannot be written.
+        BadInput: no such database or key; the file holds something else than heads, or cannot be written.
     """
     private = load_key(key)
+    if out and out.exists() and (not out.is_file() or out.stat().st_size):
+        read_heads(out)
     with transaction(open_database(db, create=False), writes=True) as session:
         head = sign(session, private, {"revision": HEAD})
         kept, is_added = head or newest_of(session, private), False
-        if kept and out:
-            try:
-                is_added = _keep(kept, out)
-            except OSError as error:
-                raise cannot_write(out, error) from error
+    if kept and out:
+        try:
+            is_added = _keep(kept, out)
+        except OSError as error:
+            raise cannot_write(out, error) from error
     return Signed(head=kept, is_new=head is not None, is_added=is_added)
 
 

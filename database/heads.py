@@ -1,6 +1,7 @@
 """Signed heads of the hash chain: who holds the key says how long the chain was and what it ended in, at what time."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from database.seals import last_seal
 from ground.errors import BadInput
 from ground.files import written_beside
 
+HEX = re.compile("[0-9a-fA-F]{64}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
@@ -45,7 +48,7 @@ class Head:
             public.verify(
                 bytes.fromhex(self.signature), _said(self.at, self.place, self.digest, self.key, self.made)
             )
-        except (InvalidSignature, ValueError):
+        except (InvalidSignature, ValueError, OverflowError):
             return False
         return True
 
@@ -99,7 +102,7 @@ def read_heads(path: Path) -> list[Head]:
             heads.append(_head_of(Head(**said | {"at": datetime.fromisoformat(said["at"])})))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); {mend}") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadInput(f"{path}: line {len(heads) + 1} is no head; {mend}") from error
     if not heads:
         raise BadInput(f"{path}: holds no head, so nothing can be held against it; {mend}")
@@ -137,6 +140,8 @@ def check_key(key: str) -> None:
         BadInput: it is none.
     """
     try:
+        if not HEX.fullmatch(key):
+            raise ValueError("not 64 digits")
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
     except ValueError as error:
         raise BadInput(

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cases import history
+from cases.people import fault_of
 from cases.proof import against, before_it
 from cases.store import CaseStore
 from cases.waiting import AHEAD
 from cases.weighed import GIVEN, SCHEME, weighed
-from cases.workflow import MACHINE, Workflow, as_read, check_evidence
+from cases.workflow import Workflow, as_read, check_evidence
 from database import bulk, seals
 from database.evidence_tables import EvidenceRow
 from database.tables import CaseRow
@@ -161,8 +162,9 @@ def check_person(actor: str, role: str, workflow: Workflow, what: str) -> None:
     Raises:
         IllegalMove: it is not.
     """
-    if as_read(actor) in {"", MACHINE}:
-        raise IllegalMove(f"{what} by a named person; pass the name of the officer")
+    fault = fault_of(actor)
+    if fault:
+        raise IllegalMove(f"{what} by a named person; {fault}")
     roles = sorted({role for move in workflow.moves for role in move.roles})
     if role not in roles:
         raise IllegalMove(f"role {role!r} is unknown; use {', '.join(roles)}")

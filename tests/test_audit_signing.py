@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from cases.store import CaseFilter
-from database.heads import new_key, read_heads
+from database import audit
+from database.heads import check_key, new_key, read_heads
+from ground.errors import BadInput, CannotWrite
 from tests.audit_world import unlock
 from tests.cases_world import new_store, put, row_of_changes
 from tests.test_cli import tiankan
@@ -72,3 +75,45 @@ def test_what_was_done_is_said_in_the_right_number(tmp_path: Path) -> None:
     _, out, _ = tiankan("audit", "verify", "--db", db)
     assert "event: row 1 is gone: link" in out
     assert f"enforcement_case: row 1 ({case}) stands at suspected, but it has no history" in out
+
+
+def test_who_is_killed_before_the_file_is_written_is_missed_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = new_store(tmp_path)
+    put(store, row_of_changes(1))
+    db, heads = store.engine.url.render_as_string(hide_password=False), tmp_path / "heads"
+    new_key(tmp_path / "k.pem")
+
+    def killed(*_: object) -> bool:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "_keep", killed)
+        with pytest.raises(CannotWrite):
+            audit.sign_head(db, tmp_path / "k.pem", heads)
+    assert not heads.exists()
+    assert audit.sign_and_keep(db, tmp_path / "k.pem", heads).is_added
+    assert audit.audit(db, [heads]).faults == []
+
+
+def test_heads_are_added_to_a_file_of_heads_only(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    put(store, row_of_changes(1))
+    db = store.engine.url.render_as_string(hide_password=False)
+    new_key(tmp_path / "k.pem")
+    before = (tmp_path / "k.pem").read_bytes()
+    with pytest.raises(BadInput, match=r"k\.pem: line 1 is no head; give the file"):
+        audit.sign_head(db, tmp_path / "k.pem", tmp_path / "k.pem")
+    assert (tmp_path / "k.pem").read_bytes() == before
+    with store.transaction() as session:
+        assert session.execute(text("SELECT count(*) FROM head")).scalar_one() == 0
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"at": "0001-01-01T00:00:00+23:00"}', "{}", "7"])
+def test_what_is_no_head_is_one_sentence(tmp_path: Path, line: str) -> None:
+    (tmp_path / "heads").write_text(line)
+    with pytest.raises(BadInput, match="line 1 is no head"):
+        read_heads(tmp_path / "heads")
+    with pytest.raises(BadInput, match="is no public key"):
+        check_key(" ".join(["ab"] * 32))
