@@ -110,7 +110,7 @@ def cases_move(
         role=role,
         evidence=given,
         version=version,
-        intact=_intact(store),
+        intact=reads_back(store),
     )
     terminal.show([case_row(case)], f"Moved to {to}", json)
 
@@ -163,7 +163,7 @@ def _given(pairs: list[str]) -> dict[str, str]:
     return given
 
 
-def _intact(store: "CaseStore") -> "Intact":
+def reads_back(store: "CaseStore") -> "Intact":
     """Reads files of evidence back (TIANKAN_EVIDENCE); nothing is opened before one is asked for."""
     from evidence.files import open_files
     from evidence.places import place_of

@@ -132,9 +132,10 @@ def serve(
 ) -> None:
     """Start the API and the map over a database of cases."""
     from api.server import serve as start
+    from case_verbs import reads_back
 
     settings = load_settings()
-    start(db or settings.db, host or settings.host, port or settings.port, settings.region)
+    start(db or settings.db, host or settings.host, port or settings.port, settings.region, reader=reads_back)
 
 
 @app.command()

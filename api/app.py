@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.routes import router
+from cases.proof import Intact
 from cases.store import CaseStore
 from cases.workflow import load_workflow
 
@@ -18,8 +19,8 @@ POLICY = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; base
 """Nothing from elsewhere: the map must work on a closed network and run no one else's code."""
 
 
-def create_app(store: CaseStore) -> FastAPI:
-    """The app; the map is at /, its description at /openapi.json."""
+def create_app(store: CaseStore, intact: Intact | None = None) -> FastAPI:
+    """The app; the map is at /, its description at /openapi.json. `intact` reads back files on which a move rests."""
     app = FastAPI(
         title="Tiankan 天看",
         version=version("tiankan"),
@@ -27,7 +28,7 @@ def create_app(store: CaseStore) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.store = store
+    app.state.store, app.state.intact = store, intact
     load_workflow()  # A typo in it stops the start, not the first request.
     app.state.workflow = lru_cache(maxsize=1)(lambda day: load_workflow(day=day))
     errors.install(app)

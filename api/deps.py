@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 
 from api.models import NO_CONTROL
+from cases.proof import Intact
 from cases.store import MOST_A_PAGE, Box, CaseFilter, CaseStore
 from cases.workflow import Workflow
 from ground.errors import BadInput
@@ -23,6 +24,12 @@ def text_query(description: str, name: str | None = None) -> Any:
 def store(request: Request) -> CaseStore:
     """The store of the app."""
     found: CaseStore = request.app.state.store
+    return found
+
+
+def intact(request: Request) -> Intact | None:
+    """What reads files of evidence back; None where the app was given nothing that does."""
+    found: Intact | None = request.app.state.intact
     return found
 
 
@@ -83,6 +90,7 @@ def wanted(
 
 Store = Annotated[CaseStore, Depends(store)]
 Road = Annotated[Workflow, Depends(workflow)]
+ReadBack = Annotated[Intact | None, Depends(intact)]
 Bbox = Annotated[Box | None, Depends(box)]
 Wanted = Annotated[CaseFilter, Depends(wanted)]
 Cursor = Annotated[int, Query(ge=0, le=2**53, description="`next` of the page before; 0 begins")]

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from api.deps import Bbox, Cursor, Limit, Road, Store, Wanted
+from api.deps import Bbox, Cursor, Limit, ReadBack, Road, Store, Wanted
 from api.models import (
     CaseFile,
     CaseOut,
@@ -48,10 +48,17 @@ def read_case(store: Store, road: Road, case_id: str) -> CaseFile:
 
 
 @router.post("/cases/{case_id}/moves")
-def move_case(store: Store, road: Road, case_id: str, move: MoveIn) -> CaseOut:
+def move_case(store: Store, road: Road, read_back: ReadBack, case_id: str, move: MoveIn) -> CaseOut:
     """Move a case; 409 says what is lacking or what is possible instead."""
     moved = store.move(
-        case_id, move.to, road, actor=move.actor, role=move.role, evidence=move.evidence, version=move.version
+        case_id,
+        move.to,
+        road,
+        actor=move.actor,
+        role=move.role,
+        evidence=move.evidence,
+        version=move.version,
+        intact=read_back,
     )
     return case_out(moved)
 
