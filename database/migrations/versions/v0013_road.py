@@ -36,8 +36,19 @@ LOW = "a case begins where the machine may leave it; only a named person says mo
 SAME = "a case keeps its id, its serial and the day on which it was opened"
 MOVED = "what was audited is about one change and stays there"
 KEPT = "cases are kept, whatever becomes of them"
-LAST = "(SELECT e.to_status FROM event AS e WHERE e.case_id = {case} ORDER BY e.serial DESC LIMIT 1)"
-"""Where the history of a case ends."""
+LAST = (
+    "(SELECT e.to_status FROM event AS e WHERE e.case_id = {case} AND e.from_status <> e.to_status "
+    "ORDER BY e.serial + 0 DESC LIMIT 1)"
+)
+"""Where the history of a case ends; a line that leads nowhere is no step, whoever wrote it.
+
+`+ 0`: by the index on the case, or PostgreSQL goes through the lines of all cases from the last one back.
+"""
+WATCHED = (
+    f"((NEW.from_status <> NEW.to_status AND NEW.to_status IN ({ON_IT})) "
+    "OR (NEW.from_status = NEW.to_status AND NEW.to_status IN ('proven', 'audited')))"
+)
+"""Lines by which a case comes on, and lines that the lock could take for a field check or an audit."""
 
 
 def _arrow(origin: str, to: str) -> str:
@@ -48,13 +59,14 @@ def _arrow(origin: str, to: str) -> str:
 STEP = f"{_arrow('OLD.status', 'NEW.status')} AND {LAST.format(case='NEW.id')} = OLD.status"
 STANDS = "EXISTS (SELECT 1 FROM enforcement_case AS c WHERE c.id = NEW.case_id AND c.status = NEW.to_status)"
 TOLD = (
-    f"(NEW.from_status = NEW.to_status AND {STANDS}) OR (NEW.kind = 'moved' AND NEW.role <> 'machine' "
-    f"AND NEW.actor <> '' AND {STANDS} AND {LAST.format(case='NEW.case_id')} = NEW.from_status "
+    f"(NEW.from_status = NEW.to_status AND {LAST.format(case='NEW.case_id')} = NEW.to_status) "
+    f"OR (NEW.kind = 'moved' AND NEW.role <> 'machine' AND NEW.actor <> '' AND {STANDS} "
+    f"AND {LAST.format(case='NEW.case_id')} = NEW.from_status "
     f"AND {_arrow('NEW.from_status', 'NEW.to_status')}) OR (NEW.kind IN ('split', 'merged') "
     f"AND NEW.to_status IN ({PARTS}) "
     "AND EXISTS (SELECT 1 FROM lineage AS l WHERE l.to_case = NEW.case_id AND l.kind = NEW.kind))"
 )
-"""Of a line: the case stands there and stays, or came there by this step; or is cut or joined from others."""
+"""Of a line: the case came there before and stays, or comes there by this step; or is cut or joined from others."""
 
 
 def upgrade() -> None:
@@ -72,7 +84,7 @@ def _sqlite() -> None:
         ("case_goes_step_by_step", "BEFORE UPDATE OF status ON enforcement_case",
          f"NEW.status <> OLD.status AND NEW.status IN ({ON_IT}) AND NOT coalesce({STEP}, 0)", SKIPPED),
         ("event_tells_a_step", "BEFORE INSERT ON event",
-         f"NEW.to_status IN ({ON_IT}) AND NOT coalesce({TOLD}, 0)", UNTOLD),
+         f"{WATCHED} AND NOT coalesce({TOLD}, 0)", UNTOLD),
         ("case_begins_before_a_person", "BEFORE INSERT ON enforcement_case", f"NEW.status IN ({BEYOND})", LOW),
         ("case_keeps_its_name", "BEFORE UPDATE OF id, serial, opened ON enforcement_case",
          "NEW.id <> OLD.id OR NEW.serial <> OLD.serial OR NEW.opened <> OLD.opened", SAME),
@@ -94,7 +106,7 @@ def _postgres() -> None:
     for name, when, condition, function in (
         ("case_goes_step_by_step", "BEFORE UPDATE OF status ON enforcement_case",
          f"NEW.status <> OLD.status AND NEW.status IN ({ON_IT})", "tiankan_step"),
-        ("event_tells_a_step", "BEFORE INSERT ON event", f"NEW.to_status IN ({ON_IT})", "tiankan_told"),
+        ("event_tells_a_step", "BEFORE INSERT ON event", WATCHED, "tiankan_told"),
         ("case_begins_before_a_person", "BEFORE INSERT ON enforcement_case",
          f"NEW.status IN ({BEYOND})", "tiankan_low"),
         ("case_keeps_its_name", "BEFORE UPDATE OF id, serial, opened ON enforcement_case",
