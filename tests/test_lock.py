@@ -120,6 +120,8 @@ def test_a_history_written_by_hand_skips_no_step(store: CaseStore) -> None:
     # A step without its line: the next one is none.
     assert written(store, case, "audited", FULL)
     assert not told_by_hand(store, case, "suspected", "audited", "legal")
+    # Nor does a line that leads nowhere stand for it.
+    assert not told_by_hand(store, case, "audited", "audited", "legal", "evidence")
     assert not told_by_hand(store, case, "investigation", "audited", "machine")
     assert not written(store, case, "notice", FULL)
 
