@@ -1,15 +1,16 @@
-"""Whose days count where somebody names one: the county's, as its clocks run."""
+"""Whose days count where somebody names one, and in which time moments are read: the county's, as its clocks run."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clocks.policy import load_clocks
+from clocks.policy import CLOCKS_TOML, load_clocks
 from ground.clock import end_of
 
 
-def county_zone() -> ZoneInfo:
-    """The time zone of the clocks in force."""
-    return load_clocks().on(datetime.now(UTC).date()).zone
+def zone_at(moment: datetime, path: Path = CLOCKS_TOML) -> ZoneInfo:
+    """The county's time zone, of the edition of clocks.toml that holds at a moment."""
+    return load_clocks(path).on(moment.date()).zone
 
 
 def end_of_day_here(text: str, where: str) -> datetime:
@@ -18,4 +19,4 @@ def end_of_day_here(text: str, where: str) -> datetime:
     Raises:
         BadInput: it is neither, or lies in the future, or before 1900.
     """
-    return end_of(text, where, county_zone())
+    return end_of(text, where, zone_at(datetime.now(UTC)))

@@ -9,12 +9,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cases import history, numbering, supervision
-from cases.parts import REOPENED
 from cases.store import CaseStore
 from cases.workflow import REPLACED
 from database import seals
 from database.evidence_tables import EvidenceRow
 from database.numbering_tables import LineageRow
+from database.road import REOPENED
 from database.tables import CaseRow, EventRow
 from ground.errors import IllegalMove
 from ground.files import short_hash

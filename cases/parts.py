@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from cases.people import as_read, people_of, person
 from cases.workflow import AUDITED, Workflow
 from database.numbering_tables import LineageRow
+from database.road import REOPENED
 from database.tables import CaseRow, EventRow
 from ground.errors import IllegalMove
 
 RESTS_ON = ("photo", "field_evidence", "two_officers")
-REOPENED = ("new_look", "rebound")
 OFFICERS = "two_officers"
 
 

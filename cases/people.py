@@ -3,9 +3,9 @@
 import re
 import unicodedata
 
-MACHINE = "tiankan"
-MACHINE_ROLE = "machine"
-"""Actor and role of what the software does by itself. It may open and judge; it has no moves."""
+from database.road import MACHINE as MACHINE
+from database.road import MACHINE_ROLE as MACHINE_ROLE
+
 LONGEST_NAME = 200
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 

@@ -1,15 +1,13 @@
 """Records that leave the store: a case, an event and a change as everyone else sees them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import shapely
 
 from database.tables import CaseRow, ChangeRow, EventRow, JudgementRow
-
-SOON = timedelta(minutes=5)
-"""Within it what is written down was written at once: two machines' clocks differ by as much."""
+from ground.clock import AHEAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +64,7 @@ class Event:
     @property
     def written_later(self) -> datetime | None:
         """When it was written down, where that was noticeably after what it tells of: somebody dated it back."""
-        later = self.recorded is not None and self.recorded - self.at > SOON
+        later = self.recorded is not None and self.recorded - self.at > AHEAD
         return self.recorded if later else None
 
 

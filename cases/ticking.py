@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from cases import history, pausing
 from cases.store import CaseStore, begins
-from cases.waiting import AHEAD
 from cases.walked import SAID, Walked, walked
 from cases.workflow import Workflow, load_workflow
 from clocks.policy import CLOCKS_TOML, Clocks, check, load_clocks
@@ -21,6 +20,7 @@ from clocks.running import BLUE, LIFTED, SUSPENDED, Run, Step, highest, runs, wa
 from database import bulk, seals
 from database.clock_tables import NoticeRow, TickRow
 from database.tables import CaseRow, EventRow
+from ground.clock import AHEAD
 from ground.errors import BadInput, NotFound
 from ground.files import sha256, short_hashes
 

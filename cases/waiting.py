@@ -1,6 +1,6 @@
 """When a move is made: not before the one before it, not in the future, not while somebody else's time runs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,10 +10,8 @@ from cases.workflow import Move, as_read
 from clocks.policy import load_clocks
 from clocks.running import Moved, runs
 from database.tables import EventRow
+from ground.clock import AHEAD
 from ground.errors import BadInput, IllegalMove
-
-AHEAD = timedelta(minutes=5)
-"""So far the clock of another machine may be ahead of ours."""
 
 
 def moment_of(

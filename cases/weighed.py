@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases.parts import REOPENED
 from cases.workflow import Workflow
 from database.evidence_tables import EvidenceRow
 from database.numbering_tables import LineageRow
+from database.road import REOPENED
 from database.tables import EventRow
 
 GIVEN, MOVED = "evidence", "moved"

@@ -15,11 +15,15 @@ from cases.steps import Joining as Joining
 from cases.steps import Move as Move
 from cases.steps import Replacing as Replacing
 from cases.steps import Transfer as Transfer
+from clocks.calendar import as_day
 from database.road import AUDITOR as AUDITOR
 from database.road import BEFORE as BEFORE
 from database.road import BEYOND
 from database.road import LOCK as LOCK
+from database.road import MERGED as MERGED
 from database.road import PENALTY as PENALTY
+from database.road import REPLACED as REPLACED
+from database.road import SPLIT as SPLIT
 from ground.errors import BadInput, IllegalMove
 from ground.files import short_hash
 from ground.tables import Strict, load_toml, parse
@@ -27,9 +31,6 @@ from ground.tables import Strict, load_toml, parse
 WORKFLOW_TOML = Path(__file__).with_name("workflow.toml")
 SAID_BY_A_PERSON = PENALTY | {"violation"}
 """Where the machine may leave no case."""
-SPLIT, MERGED = "split", "merged"
-REPLACED = (SPLIT, MERGED)
-"""Where a case ends whose place others took. No move reaches them or leaves them; the database holds to it too."""
 AUDITED = PENALTY | {"audited"}
 """Where the legal audit has spoken: what it rests on is added to, never replaced."""
 
@@ -263,15 +264,8 @@ def check_evidence(workflow: Workflow, evidence: dict[str, str], role: str | Non
         if kind == "two_officers" and not _are_two(reference):
             # Even where no move asks for it: it would take the place of two names that are in hand.
             raise IllegalMove(f"evidence: {_not_two(reference)}")
-        if kind in workflow.days and not _is_day(reference):
+        if kind in workflow.days and as_day(reference) is None:
             raise IllegalMove(
                 f"evidence {kind!r}: {reference!r} is not a day of 1900 to 2200; write one like 2026-06-30, or leave "
                 "it away where there is none"
             )
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return 1900 <= date.fromisoformat(text.strip()).year <= 2200
-    except ValueError:
-        return False

@@ -11,14 +11,21 @@ from sqlalchemy.orm import Session
 
 from database.audit_rows import Fault
 from database.numbering_tables import LineageRow
-from database.road import AUDITOR, BEFORE, BEYOND, LOCK, PENALTY
+from database.road import (
+    AUDITOR,
+    BEFORE,
+    BEYOND,
+    LOCK,
+    MACHINE,
+    MACHINE_ROLE,
+    PENALTY,
+    REOPENED,
+    REPLACED,
+)
 from database.seal_tables import SealRow
 from database.tables import CaseRow, EventRow
 
 OPENED, MOVED = "opened", "moved"
-REOPENED = frozenset({"new_look", "rebound"})
-REPLACED = frozenset({"split", "merged"})
-MACHINE, MACHINE_ROLE = "tiankan", "machine"
 EARLIER = {"investigation": {"police", "discipline"}}
 """What moves did besides before each kept its workflow (revision 0013)."""
 PROVEN, AUDITED, NOTICE = "proven", "audited", "notice"

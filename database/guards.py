@@ -173,7 +173,7 @@ def _triggers_of_sqlite(session: Session) -> Iterator[str]:
 
 
 def _emptied(session: Session) -> Iterator[str]:
-    """All of it deleted, of which the counters of serials still tell."""
+    """All of it deleted, of which the counters of serials still tell; PostgreSQL's tell also of a write that failed."""
     tables = [each.row.__table__ for each in SEALED.values()]
     for table in (SealRow.__table__, HeadRow.__table__, *tables):
         if session.scalar(select(func.count()).select_from(select(table).limit(1).subquery())):
@@ -187,4 +187,7 @@ def _emptied(session: Session) -> Iterator[str]:
         )
     for name, last in session.execute(counters):
         if name in SEALED:
-            yield f"{name}: {last} rows were written, and there is none, nor any link of the chain: all was deleted"
+            yield (
+                f"{name}: its counter stands at {last}, and there is no row, nor any link of the chain: all was "
+                "deleted, or nothing was ever written to the end"
+            )

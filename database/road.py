@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 LOCK = frozenset({"field_evidence", "two_officers", "legal_audit"})
 """The clue–penalty lock: what must be in hand before anything of PENALTY."""
+MACHINE, MACHINE_ROLE = "tiankan", "machine"
+"""Actor and role of what the software does by itself. It may open and judge; it has no moves."""
 AUDITOR = "legal"
 """Whose audit counts."""
 PENALTY = frozenset({"notice", "hearing", "decision", "served", "court", "executed"})
@@ -35,3 +37,8 @@ BEYOND = frozenset(
     }
 )  # fmt: skip
 """Where no case begins: only a named person brings one there."""
+REOPENED = ("new_look", "rebound")
+"""Kinds of events that lead a case back to where it began."""
+SPLIT, MERGED = "split", "merged"
+REPLACED = (SPLIT, MERGED)
+"""Where a case ends whose place others took; the kinds of the events that say so."""

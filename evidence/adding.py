@@ -12,7 +12,6 @@ from cases import history
 from cases.people import fault_of
 from cases.proof import against, before_it
 from cases.store import CaseStore
-from cases.waiting import AHEAD
 from cases.weighed import GIVEN, SCHEME, weighed
 from cases.workflow import Workflow, as_read, check_evidence
 from database import bulk, seals
@@ -23,6 +22,7 @@ from evidence.exif import Picture, read_picture
 from evidence.files import Files
 from evidence.limits import Limits
 from evidence.media import media_type
+from ground.clock import AHEAD
 from ground.errors import BadInput, IllegalMove
 from ground.files import sha256, short_hash
 

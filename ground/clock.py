@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as time_of_day
 
 from ground.errors import BadInput
@@ -33,6 +33,8 @@ def peak_rss_mib() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
+AHEAD = timedelta(minutes=5)
+"""So far the clock of another machine may be ahead of ours."""
 EARLIEST = 1900
 """Before it nothing was seen from above, and calendars end."""
 
@@ -55,9 +57,9 @@ def end_of(text: str, where: str, zone: tzinfo = UTC) -> datetime:
     """
     now = datetime.now(UTC)
     try:
-        if len(text) == len("2020-08-04"):
-            moment = datetime.combine(date.fromisoformat(text), time_of_day.max, zone)
-            moment = now if moment.date() == now.astimezone(zone).date() else moment.astimezone(UTC)
+        if day := day_alone(text):
+            is_today = day == now.astimezone(zone).date()
+            moment = now if is_today else datetime.combine(day, time_of_day.max, zone).astimezone(UTC)
         else:
             moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reports.exhibits import Exhibit
@@ -20,13 +21,8 @@ RIM = 0.04
 def map_of(change: dict[str, Any], exhibits: Sequence[Exhibit], words: Words) -> dict[str, Any]:
     """Rings as fractions of a square, x east and y south, true to scale at its middle latitude."""
     west, south, east, north = change["box"]
-    squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
     taken = [one for one in exhibits if one.is_photo and one.thumbnail and one.place]
-    side, middle = _square(change["box"], squeeze, [one.place for one in taken if one.place])
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return (x - middle[0]) * squeeze / side + 0.5, (middle[1] - y) / side + 0.5
-
+    at = square_about(change["box"], [one.place for one in taken if one.place]).at
     rings = change["rings"]
     points = [point for ring in rings for point in ring[:-1]]
     note = words.label("more_points", shown=MOST_POINTS, all=len(points)) if len(points) > MOST_POINTS else ""
@@ -43,11 +39,24 @@ def map_of(change: dict[str, Any], exhibits: Sequence[Exhibit], words: Words) ->
     }
 
 
-def _square(
-    box: Sequence[float], squeeze: float, places: Sequence[tuple[float, float]]
-) -> tuple[float, tuple[float, float]]:
-    """Side in degrees of latitude, and middle, of the map: about the change, and about its photos if they lie near."""
+@dataclass(frozen=True)
+class Square:
+    """A map true to scale at its middle latitude; `side` in degrees of latitude."""
+
+    side: float
+    middle: tuple[float, float]
+    squeeze: float
+    """Of a degree of longitude, in degrees of latitude."""
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """A place in degrees as fractions of the square, x east and y south."""
+        return (x - self.middle[0]) * self.squeeze / self.side + 0.5, (self.middle[1] - y) / self.side + 0.5
+
+
+def square_about(box: Sequence[float], places: Sequence[tuple[float, float]] = ()) -> Square:
+    """About a change (west, south, east, north in degrees), and about its photos if they lie near."""
     west, south, east, north = box
+    squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
     own = max((east - west) * squeeze, north - south, 1e-9)
     near = own * MOST_SHRUNK / 2 / AROUND
     centre = (west + east) / 2, (south + north) / 2
@@ -55,7 +64,7 @@ def _square(
         if max(abs(x - centre[0]) * squeeze, abs(y - centre[1])) <= near:
             west, south, east, north = min(west, x), min(south, y), max(east, x), max(north, y)
     side = max((east - west) * squeeze, north - south, own) * AROUND
-    return side, ((west + east) / 2, (south + north) / 2)
+    return Square(side, ((west + east) / 2, (south + north) / 2), squeeze)
 
 
 def _view(one: Exhibit, x: float, y: float) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The overlay on the page: a small map for each layer that lies under the change, and a line for each piece."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import shapely
 
 from cases.show import mu
 from evidence.overlay import Holds, Overlay, Piece
-from reports.map_sheet import AROUND
+from reports.map_sheet import Square, square_about
 from reports.words import Words
 
 MOST_MAPS, MOST_LINES = 12, 40
@@ -23,9 +22,9 @@ def overlay_sheet(overlay: Overlay | None, why: str, words: Words) -> dict[str, 
     label = words.label
     by_layer = {name: [p for p in overlay.pieces if p.layer == name] for name in overlay.titles}
     met = {name: pieces for name, pieces in by_layer.items() if pieces}
-    frame = _Frame(overlay.outline)
+    square = square_about(overlay.outline.bounds)
     nothing = [title for name, title in overlay.titles.items() if name not in met]
-    maps = [_map(overlay, pieces, frame, words) for pieces in met.values()]
+    maps = [_map(overlay, pieces, square, words) for pieces in met.values()]
     lines = [_line(piece, words) for pieces in met.values() for piece in pieces]
     more = []
     if len(maps) > MOST_MAPS:
@@ -42,43 +41,29 @@ def overlay_sheet(overlay: Overlay | None, why: str, words: Words) -> dict[str, 
     }
 
 
-class _Frame:
-    """A square about an outline in degrees, true to scale at its middle latitude; 0–1, x east and y south."""
-
-    def __init__(self, outline: shapely.Geometry) -> None:
-        west, south, east, north = outline.bounds
-        self._squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-6)
-        self._middle = (west + east) / 2, (south + north) / 2
-        self._side = max((east - west) * self._squeeze, north - south, 1e-9) * AROUND
-        self._outline = outline
-        self.rings = self.drawn(outline)[0]
-
-    def drawn(self, shape: shapely.Geometry) -> tuple[list[Any], list[Any]]:
-        """Rings of its polygons, and its lines; points are in the list only."""
-        rings, lines = [], []
-        for part in shapely.get_parts(shapely.simplify(shape, self._side * FINE)):
-            if part.geom_type == "Polygon" and not part.is_empty:
-                rings += [self._at(ring) for ring in (part.exterior, *part.interiors)]
-            elif part.geom_type in ("LineString", "LinearRing") and not part.is_empty:
-                lines.append(self._at(part))
-        return rings, lines
-
-    def _at(self, line: shapely.LineString) -> list[list[float]]:
-        return [
-            [round((x - self._middle[0]) * self._squeeze / self._side + 0.5, 5),
-             round((self._middle[1] - y) / self._side + 0.5, 5)]
-            for x, y in shapely.get_coordinates(line)
-        ]  # fmt: skip
+def _drawn(shape: shapely.Geometry, square: Square) -> tuple[list[Any], list[Any]]:
+    """Rings of its polygons, and its lines; points are in the list only."""
+    rings, lines = [], []
+    for part in shapely.get_parts(shapely.simplify(shape, square.side * FINE)):
+        if part.geom_type == "Polygon" and not part.is_empty:
+            rings += [_at(ring, square) for ring in (part.exterior, *part.interiors)]
+        elif part.geom_type in ("LineString", "LinearRing") and not part.is_empty:
+            lines.append(_at(part, square))
+    return rings, lines
 
 
-def _map(overlay: Overlay, pieces: Sequence[Piece], frame: _Frame, words: Words) -> dict[str, Any]:
+def _at(line: shapely.LineString, square: Square) -> list[list[float]]:
+    return [[round(part, 5) for part in square.at(x, y)] for x, y in shapely.get_coordinates(line)]
+
+
+def _map(overlay: Overlay, pieces: Sequence[Piece], square: Square, words: Words) -> dict[str, Any]:
     """A layer's pieces within the outline; what holds is drawn last, over what does not."""
     drawn = [
-        dict(zip(("rings", "lines"), frame.drawn(piece.shape), strict=True)) | {"holds": piece.holds.value}
+        dict(zip(("rings", "lines"), _drawn(piece.shape, square), strict=True)) | {"holds": piece.holds.value}
         for piece in sorted(pieces, key=lambda piece: piece.holds == Holds.EVERY_DAY)
     ]
     return {
-        "outline": frame.rings,
+        "outline": _drawn(overlay.outline, square)[0],
         "pieces": drawn,
         "title": pieces[0].title,
         "said": _sum(overlay, pieces, words),

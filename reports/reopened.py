@@ -10,17 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cases.records import Event
-from cases.workflow import REPLACED
 from database import bulk
 from database.numbering_tables import LineageRow
+from database.road import REOPENED, REPLACED, SPLIT
 from database.spot_tables import SightingRow
 from database.tables import CaseRow, ChangeRow, EventRow
 from reports.definitions import Definitions
 from reports.standing import FOUNDED
 
-REOPENS = ("rebound", "new_look")
-"""Kinds of events that lead a case back to where it began."""
-SPLIT, JOINED = "split", "joined"
+JOINED = "joined"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,7 @@ def reopenings(events: Sequence[Event]) -> list[tuple[Event, Event | None]]:
     """Each line of a history that reopened the case, with the one that had brought it to where it was before."""
     found = []
     for i, event in enumerate(events):
-        if event.kind in REOPENS and event.from_status != event.to_status:
+        if event.kind in REOPENED and event.from_status != event.to_status:
             led = [one for one in events[:i] if one.to_status == event.from_status != one.from_status]
             found.append((event, led[-1] if led else None))
     return found
@@ -49,7 +47,7 @@ def reopened(session: Session, as_of: datetime, means: Definitions) -> list[Reop
     """As they stood at a moment. The parts of a case that was split since stand as it did, each on its own outline."""
     ends = means.reopened.statuses
     asked = select(EventRow.case_id).where(
-        EventRow.kind.in_(REOPENS), EventRow.from_status.in_(ends), EventRow.at <= as_of
+        EventRow.kind.in_(REOPENED), EventRow.from_status.in_(ends), EventRow.at <= as_of
     )
     cases = [*dict.fromkeys(session.scalars(asked.order_by(EventRow.serial)))]
     if not cases:
@@ -97,7 +95,7 @@ def _stands(walk: Sequence[Any], ended: str, means: Definitions) -> tuple[str, s
     said = {status for several in means.found.values() for status in several}
     since: datetime | None = None
     for row in walk:
-        if row.kind in REOPENS:
+        if row.kind in REOPENED:
             is_end = row.from_status in means.reopened.statuses
             ended, since = (row.from_status, row.at) if is_end else ("", None)
         elif row.to_status in said:
@@ -124,7 +122,7 @@ def _on_outlines(
     for case, (status, ended, since) in cases.items():
         on, stood = case.removeprefix(FOUNDED), {case.removeprefix(FOUNDED), now.get(case, "")}
         for row in seen[case]:
-            if row.outcome in REOPENS or (row.outcome == JOINED and on in undrawn):
+            if row.outcome in REOPENED or (row.outcome == JOINED and on in undrawn):
                 stood.add(row.change_id)
                 if since is None or row.recorded < since:
                     on = row.change_id

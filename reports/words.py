@@ -6,8 +6,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from cases.days import zone_at
 from cases.workflow import Workflow
-from cases.zones import zone_at
 from ground.tables import load_toml, parse
 
 WORDS_TOML = Path(__file__).with_name("words.toml")

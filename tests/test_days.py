@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cases.days import county_zone, end_of_day_here
+from cases.days import end_of_day_here, zone_at
 from ground.clock import end_of
 from ground.errors import BadInput
 from tests.cases_world import new_store
@@ -16,7 +16,7 @@ from tests.test_ticking import opened
 
 
 def test_the_end_of_a_day() -> None:
-    assert county_zone() == ZoneInfo("Asia/Shanghai")
+    assert zone_at(datetime.now(UTC)) == ZoneInfo("Asia/Shanghai")
     for text, said in (
         ("2024-03-07", "2024-03-07T15:59:59.999999+00:00"), ("2024-03-07T09:00", "2024-03-07T01:00:00+00:00"),
         ("2024-03-07T09:00Z", "2024-03-07T09:00:00+00:00"),

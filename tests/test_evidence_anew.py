@@ -187,6 +187,7 @@ def test_words_open_no_store(world: World) -> None:
         raise AssertionError("opened")
 
     prove(store, case, {"photo": "IMG_1.jpg", "field_evidence": "f"}, intact=intact_in(never))
+    assert store.case(case).status == "proven"
 
 
 def test_one_that_counted_in_spite_of_a_check_must_be_explained_again(world: World, tmp_path: Path) -> None:

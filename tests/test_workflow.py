@@ -33,8 +33,8 @@ EVERYTHING = dict.fromkeys(ROAD.evidence, "record 7") | {
 START = st.sampled_from(sorted(ROAD.start.values()))
 
 
-def moved(status: str, to: str, role: str, held: dict[str, str], actor: str = "Li Wei") -> None:
-    check_move(ROAD, "case-1", status, to, actor=actor, role=role, held=held)
+def moved(status: str, to: str, role: str, held: dict[str, str], actor: str = "Li Wei") -> str:
+    return check_move(ROAD, "case-1", status, to, actor=actor, role=role, held=held).to
 
 
 def road_to(goal: str) -> list[tuple[str, str, str]]:
@@ -196,7 +196,7 @@ def test_one_person_is_not_two_officers(names: str) -> None:
 
 @pytest.mark.parametrize("names", TWO)
 def test_two_people_are(names: str) -> None:
-    moved("filed", "investigation", "county", {"two_officers": names})
+    assert moved("filed", "investigation", "county", {"two_officers": names}) == "investigation"
 
 
 def test_evidence_is_of_a_known_kind_and_refers_to_something() -> None:
